@@ -206,9 +206,9 @@ export function resetOnClose(fd: number): number {
   return result(libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, lingerBytes, lingerBytes.length));
 }
 
-/** Removes the limit of unsent bytes that {@linkcode prepareTcp} has set: 0 or −errno. */
-export function liftUnsentLimit(fd: number): number {
-  return setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, -1);
+/** Changes the limit of unsent bytes that {@linkcode prepareTcp} has set: 0 or −errno. −1 removes it. */
+export function limitUnsent(fd: number, bytes: number): number {
+  return setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes);
 }
 
 /** Accepts one client of a listening socket. Returns its descriptor, or −errno (−EAGAIN if no client waits). */

@@ -31,7 +31,7 @@ export class Connection extends Source {
   endMs: number = Infinity;
   readonly #keeper: ConnectionKeeper<Connection>;
   #protocol: Protocol = NO_PROTOCOL;
-  readonly #sending: Sending = new Sending(this);
+  readonly sending: Sending = new Sending(this);
 
   constructor(context: ConnectionContext, keeper: ConnectionKeeper<Connection>) {
     super(-1);
@@ -54,11 +54,11 @@ export class Connection extends Source {
 
   /** True while output waits: in the queue, or in the transport. */
   get isBlocked(): boolean {
-    return this.#sending.isWaiting || !this.output.isEmpty;
+    return this.sending.isWaiting || !this.output.isEmpty;
   }
 
   get #isWriting(): boolean {
-    return this.#sending.isWaiting && this.#protocol.isDuplex !== true;
+    return this.sending.isWaiting && this.#protocol.isDuplex !== true;
   }
 
   /** Returns true if `keeper` owns this connection. */
@@ -73,7 +73,7 @@ export class Connection extends Source {
     this.retired = false;
     this.deferredInTurn = -1;
     this.input.reset();
-    this.#sending.reset();
+    this.sending.reset();
     this.output.appendedBytes = this.output.sentBytes = 0;
   }
 
@@ -225,13 +225,13 @@ export class Connection extends Source {
   override onDeadline(): void {
     const { reactor } = this.context;
     if (reactor.now >= this.endMs) reactor.retire(this);
-    else if (this.#sending.isWaiting) this.#checkSending();
+    else if (this.sending.isWaiting) this.#checkSending();
     else this.#protocol.onDeadline();
   }
 
   /** Sets the protocol's deadline. Does nothing while output waits: that has a deadline of its own, which ends with it. */
   expireAt(deadlineMs: number): void {
-    if (!this.#sending.isWaiting) this.context.reactor.expireAt(this, Math.min(deadlineMs, this.endMs));
+    if (!this.sending.isWaiting) this.context.reactor.expireAt(this, Math.min(deadlineMs, this.endMs));
   }
 
   override onClosed(): void {
@@ -250,7 +250,7 @@ export class Connection extends Source {
   /** Sends what is waiting. Returns false if output still waits, or the connection was retired. */
   flush(): boolean {
     const { reactor } = this.context;
-    const sending = this.#sending;
+    const sending = this.sending;
     const flushed = sending.attempt();
     this.#protocol.onSent?.();
     if (flushed === Flushed.ALL) {
@@ -274,7 +274,7 @@ export class Connection extends Source {
   /** Closes the connection if the client takes the waiting data too slowly. */
   #checkSending(): void {
     const { reactor } = this.context;
-    const nextMs = this.#sending.check();
+    const nextMs = this.sending.check();
     if (nextMs !== null) return reactor.expireAt(this, Math.min(nextMs, this.endMs));
     this.transport.resetOnClose(this.fd); // unsent data would stay in the kernel's memory for minutes
     reactor.retire(this);
@@ -289,7 +289,7 @@ export class Connection extends Source {
   get #wanted(): Interest {
     const own = this.#isWriting
       ? Interest.WRITABLE
-      : this.#protocol.wantsInput | (this.#sending.isWaiting ? Interest.WRITABLE : Interest.NONE);
+      : this.#protocol.wantsInput | (this.sending.isWaiting ? Interest.WRITABLE : Interest.NONE);
     return own | this.transport.wants(this.fd);
   }
 

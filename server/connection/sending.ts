@@ -8,6 +8,9 @@ import type { ConnectionContext } from "./context.ts";
 import { MinimumRate } from "./minimum_rate.ts";
 import { Flushed, type Output } from "./output.ts";
 
+/** Removes the limit of unsent bytes. */
+const NO_LIMIT = -1;
+
 /** What is needed of a connection. */
 interface Sender {
   readonly fd: number;
@@ -31,8 +34,8 @@ export class Sending {
   readonly #sender: Sender;
   /** Null if nothing ever had to wait. */
   #rate: MinimumRate | null = null;
-  /** The client has taken so much that the limit of unsent bytes is removed. */
-  #isFast = false;
+  /** The limit of unsent bytes: null while it is the initial one, {@linkcode NO_LIMIT} for a client that has taken much. */
+  #unsentMax: number | null = null;
 
   constructor(sender: Sender) {
     this.#sender = sender;
@@ -40,7 +43,8 @@ export class Sending {
 
   /** Forgets the client, for another one. */
   reset(): void {
-    this.isWaiting = this.#isFast = false;
+    this.isWaiting = false;
+    this.#unsentMax = null;
   }
 
   /** Sends what is in the output, up to the budget of a turn. Returns one of `Flushed`, or −errno. */
@@ -51,11 +55,21 @@ export class Sending {
     const bytesMax = isLate ? SEND_BYTES_PER_LATE_TURN_MAX : SEND_BYTES_PER_TURN_MAX;
     const flushed = output.flush(transport, fd, buffers, bytesMax);
     accounting.counters.send(output.sentBytes - before);
-    if (flushed !== Flushed.ALL && !this.#isFast && output.sentBytes >= FAST_AFTER_BYTES) {
-      this.#isFast = true;
-      transport.liftUnsentLimit(fd);
+    if (flushed !== Flushed.ALL && this.#unsentMax === null && output.sentBytes >= FAST_AFTER_BYTES) {
+      this.limitUnsent(NO_LIMIT);
     }
     return flushed;
+  }
+
+  /**
+   * Limits the bytes that wait in the socket for good, for a protocol whose later output may be more urgent. Costs a call the
+   * first time.
+   */
+  limitUnsent(bytes: number): void {
+    if (this.#unsentMax === bytes) return;
+    const { transport, fd } = this.#sender;
+    this.#unsentMax = bytes;
+    transport.limitUnsent(fd, bytes);
   }
 
   /** Starts the time in which the client has to take what waits. Returns the instant of the first {@linkcode check}. */

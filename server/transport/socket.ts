@@ -4,7 +4,7 @@
  */
 import { EAGAIN, EINTR } from "../../ffi/libc/errno.ts";
 import {
-  liftUnsentLimit,
+  limitUnsent,
   peek,
   recv,
   recvUrgent,
@@ -28,7 +28,7 @@ export const socketTransport: Transport = {
   sendfile,
   shutdownWrite,
   unacknowledged,
-  liftUnsentLimit,
+  limitUnsent,
   resetOnClose,
 
   /** A short read has emptied the socket, except where recv(2) stops at urgent data. */

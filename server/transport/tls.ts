@@ -285,8 +285,8 @@ export class Tls implements Transport {
     return unacknowledged + (session.held?.length ?? session.kernel?.heldBytes ?? 0);
   }
 
-  liftUnsentLimit(fd: number): number {
-    return socketTransport.liftUnsentLimit(fd);
+  limitUnsent(fd: number, bytes: number): number {
+    return socketTransport.limitUnsent(fd, bytes);
   }
 
   resetOnClose(fd: number): number {

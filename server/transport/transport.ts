@@ -54,8 +54,8 @@ export interface Transport {
   isReset(fd: number): boolean;
   /** Returns how many of the bytes that `send` has taken are not acknowledged by the peer, or are held back. */
   unacknowledged(fd: number): number;
-  /** Removes the limit of unsent bytes, for a client that reads fast. */
-  liftUnsentLimit(fd: number): number;
+  /** Changes the limit of unsent bytes above which the socket takes no more; −1 removes it. */
+  limitUnsent(fd: number, bytes: number): number;
   /** Makes closing discard what the peer has not acknowledged. */
   resetOnClose(fd: number): number;
   /** Returns true if the bytes are encrypted on their way. */

@@ -48,7 +48,7 @@ class Crowd {
         recvUrgent: () => -EAGAIN,
         sendfile: () => -EAGAIN,
         unacknowledged: () => 0,
-        liftUnsentLimit: () => 0,
+        limitUnsent: () => 0,
         resetOnClose: () => 0,
         shutdownWrite: (fd: number) => socket(fd).shutdownWrite(),
         flush: () => 0,

@@ -109,7 +109,7 @@ for (const { name, pair } of TRANSPORTS) {
     assertEquals(transport.isReset(fd), false);
     assert(transport.unacknowledged(fd) >= 0);
     assert(transport.recvUrgent(fd) < 0, "there is no urgent byte");
-    assert(transport.liftUnsentLimit(fd) <= 0);
+    assert(transport.limitUnsent(fd, -1) <= 0);
     end.arrive(noise(50, 4));
     await sleep(2);
     const shown = transport.peek(fd, buffer);

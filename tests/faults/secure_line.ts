@@ -35,7 +35,7 @@ const CALLS = [
   "shutdownWrite",
   "isReset",
   "unacknowledged",
-  "liftUnsentLimit",
+  "limitUnsent",
   "resetOnClose",
 ] as const;
 

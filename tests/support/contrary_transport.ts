@@ -113,8 +113,8 @@ export class ContraryTransport implements Transport {
     return this.#inner.unacknowledged(fd) + this.#held.length;
   }
 
-  liftUnsentLimit(fd: number): number {
-    return this.#inner.liftUnsentLimit(fd);
+  limitUnsent(fd: number, bytes: number): number {
+    return this.#inner.limitUnsent(fd, bytes);
   }
 
   resetOnClose(fd: number): number {

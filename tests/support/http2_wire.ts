@@ -89,16 +89,27 @@ export interface Http2Response {
   readonly reset: number | null;
 }
 
+/** What moves the bytes. */
+type Bytestream = Pick<Deno.Conn, "read" | "write" | "close">;
+
+/** Returns PRIORITY_UPDATE. */
+export function priorityUpdate(stream: number, value: string): Uint8Array<ArrayBuffer> {
+  const payload = new Uint8Array(4 + value.length);
+  writeUint32(payload, 0, stream);
+  payload.set(new TextEncoder().encode(value), 4);
+  return frame(FrameType.PRIORITY_UPDATE, 0, 0, payload);
+}
+
 /** A connection; `using` closes it. */
 export class Http2Wire implements Disposable {
-  readonly #connection: Deno.Conn;
+  readonly #connection: Bytestream;
   readonly #decoder = new HpackDecoder();
   #bytes = new Uint8Array(0);
   #hasEnded = false;
   /** Every frame that has come. */
   readonly frames: Frame[] = [];
 
-  private constructor(connection: Deno.Conn) {
+  private constructor(connection: Bytestream) {
     this.#connection = connection;
   }
 
@@ -107,7 +118,15 @@ export class Http2Wire implements Disposable {
     port: number,
     settings: Uint8Array = frame(FrameType.SETTINGS, 0, 0),
   ): Promise<Http2Wire> {
-    const wire = new Http2Wire(await Deno.connect({ hostname: "127.0.0.1", port }));
+    return await Http2Wire.on(await Deno.connect({ hostname: "127.0.0.1", port }), settings);
+  }
+
+  /** The same on a connection of the test's own. */
+  static async on(
+    connection: Bytestream,
+    settings: Uint8Array = frame(FrameType.SETTINGS, 0, 0),
+  ): Promise<Http2Wire> {
+    const wire = new Http2Wire(connection);
     await wire.send(new TextEncoder().encode(PREFACE), settings);
     return wire;
   }

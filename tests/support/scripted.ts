@@ -153,7 +153,7 @@ export class ScriptedSocket implements Transport {
     return status < 0 && status !== -EAGAIN && status !== -EINTR;
   }
 
-  liftUnsentLimit(): number {
+  limitUnsent(): number {
     return 0;
   }
 

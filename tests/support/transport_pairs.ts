@@ -228,7 +228,7 @@ export async function securedByKernel(): Promise<Pair> {
 /** The same for a client that is known to read fast. */
 async function quicklySecuredByKernel(): Promise<Pair> {
   const pair = await securedByKernel();
-  pair.transport.liftUnsentLimit(pair.fd);
+  pair.transport.limitUnsent(pair.fd, -1);
   return pair;
 }
 

@@ -1,11 +1,13 @@
 /**
  * What each frame of a client does, or why it is an error.
  *
- * Source: RFC 9113 §5.1 and §6.
+ * Source: RFC 9113 §5.1 and §6, RFC 9218 §7.1.
  * @module
  */
+import { latin1 } from "../../http/characters.ts";
 import { ErrorCode } from "./errors.ts";
 import { Flag, FrameType, readUint31 } from "./frame.ts";
+import { parsePriority } from "./priority.ts";
 import { MALFORMED } from "./request_head.ts";
 import type { Responder, Session } from "./responder.ts";
 import { SETTING_BYTES } from "./settings.ts";
@@ -72,10 +74,7 @@ export class FrameHandler {
       case FrameType.WINDOW_UPDATE:
         return this.#widen(id, bytes, start, end);
       case FrameType.PRIORITY_UPDATE:
-        if (id !== 0) return PROTOCOL_ERROR;
-        if (end - start < 4) return FRAME_SIZE_ERROR;
-        this.#session.charge();
-        return NO_ERROR;
+        return id === 0 ? this.#reprioritize(bytes, start, end) : PROTOCOL_ERROR;
       default: // §5.5: unknown ones are ignored
         this.#session.charge();
         return NO_ERROR;
@@ -118,6 +117,21 @@ export class FrameHandler {
     if (by === 0) this.#streamError(id, PROTOCOL_ERROR);
     else if (stream === undefined) this.#session.charge(); // it has ended meanwhile
     else if (!stream.window.widen(by)) this.#responder.resetStream(stream, FLOW_CONTROL_ERROR);
+    return NO_ERROR;
+  }
+
+  /** Takes PRIORITY_UPDATE, whose value is ignored if it is no dictionary. The first one of an open stream is free. */
+  #reprioritize(bytes: Bytes, start: number, end: number): ErrorCode {
+    if (end - start < 4) return FRAME_SIZE_ERROR;
+    const { streams } = this.#session;
+    const id = readUint31(bytes, start);
+    if (id % 2 === 0) return PROTOCOL_ERROR; // 0, or a stream of this side, which opens none
+    const stream = streams.get(id);
+    const priority = parsePriority(latin1(bytes, start + 4, end));
+    const isFirst = priority !== null && stream !== undefined && !stream.priority.isUpdated;
+    if ((!isFirst && !this.#session.charge()) || priority === null) return NO_ERROR;
+    if (stream !== undefined) stream.priority.update(priority);
+    else if (streams.isIdle(id) && !streams.holdPriority(id, priority)) return PROTOCOL_ERROR;
     return NO_ERROR;
   }
 

@@ -3,18 +3,23 @@
  * @module
  */
 import type { Connection } from "../../connection/connection.ts";
+import { Interest } from "../../loop/poller.ts";
 import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead, writeUint32 } from "./frame.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Room for the frames of one turn. */
 const ROOM_BYTES = 256 * 1024;
+/** How much is put together before it is sent, if the socket takes all of it. */
+const WRITE_BYTES_MAX = 64 * 1024;
 const shared: Bytes = new Uint8Array(ROOM_BYTES);
 
 /** Collects the frames of one connection during a turn. */
 export class FrameWriter {
   readonly #connection: Connection;
   #length = 0;
+  /** Bytes that the socket has taken since it was full, up to twice {@linkcode WRITE_BYTES_MAX}. */
+  #takenBytes = 0;
   /** The total of what was sent, or waits for the socket. */
   writtenBytes = 0;
 
@@ -35,6 +40,14 @@ export class FrameWriter {
   /** True if there is room for one more frame of the largest size. */
   get hasRoom(): boolean {
     return this.#length + FRAME_HEAD_BYTES + FRAME_BYTES_MAX <= ROOM_BYTES;
+  }
+
+  /**
+   * True if more may be written before it is sent. What is written can not be overtaken by something more urgent: so it is little
+   * for a socket that was full lately.
+   */
+  get isLow(): boolean {
+    return this.#length < Math.min(Math.max(this.#takenBytes >> 1, FRAME_BYTES_MAX), WRITE_BYTES_MAX);
   }
 
   advance(bytes: number): void {
@@ -76,10 +89,13 @@ export class FrameWriter {
     if (this.#length + bytes > ROOM_BYTES) this.send();
   }
 
-  /** Sends what was collected; what the socket does not take waits in the connection's output. */
-  send(): void {
+  /**
+   * Sends what was collected; what the socket does not take waits in the connection's output. Returns true if the socket has
+   * taken all of it.
+   */
+  send(): boolean {
     const length = this.#length;
-    if (length === 0) return;
+    if (length === 0) return true;
     this.#length = 0;
     this.writtenBytes += length;
     const { output, transport, fd, context: { buffers, accounting } } = this.#connection;
@@ -87,5 +103,8 @@ export class FrameWriter {
     if (sent < 0) sent = 0; // the next attempt shows the error
     if (sent > 0) accounting.counters.send(sent);
     output.append(buffers, shared, sent, length);
+    const isTaken = sent === length && transport.wants(fd) === Interest.NONE;
+    this.#takenBytes = isTaken ? Math.min(this.#takenBytes + length, 2 * WRITE_BYTES_MAX) : 0;
+    return isTaken;
   }
 }

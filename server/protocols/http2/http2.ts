@@ -18,6 +18,10 @@ import { PeerSettings, settingsPayload } from "./settings.ts";
 import { CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, Streams, STREAMS_MAX } from "./streams.ts";
 import { Trouble } from "./trouble.ts";
 
+/** What one connection sends of its streams in a turn. */
+const PULLED_BYTES_PER_TURN_MAX = 256 * 1024;
+/** What may wait in the socket of a connection with several streams, or with one that the socket does not take at once. */
+const UNSENT_BYTES_MAX = 16 * 1024;
 /** Frames of one connection in a turn. */
 const FRAMES_PER_TURN_MAX = 32;
 const PREFACE_BYTES = new TextEncoder().encode(PREFACE);
@@ -71,6 +75,10 @@ export class Http2 implements Protocol, Session {
     return this.streams.count > 0 ? "handling" : "reading";
   }
 
+  limitUnsent(): void {
+    this.connection.sending.limitUnsent(UNSENT_BYTES_MAX);
+  }
+
   charge(): boolean {
     const isWithin = this.#trouble.charge(this.connection.context.reactor.now);
     if (!isWithin) this.#fail(ErrorCode.ENHANCE_YOUR_CALM);
@@ -113,7 +121,8 @@ export class Http2 implements Protocol, Session {
   }
 
   onDrained(): void {
-    this.#pull();
+    // What has arrived may be more urgent than what waits. `onInput` follows for that.
+    if (!this.#hasPreface || !this.#isFrameWhole()) this.#pull();
   }
 
   onSettled(): void {
@@ -169,8 +178,15 @@ export class Http2 implements Protocol, Session {
   #pull(): void {
     const { connection } = this;
     if (connection.retired) return;
-    const hasMore = !this.#hasEnded && this.#responder.pull();
-    this.writer.send();
+    const { writer } = this;
+    let hasMore = false;
+    for (let left = PULLED_BYTES_PER_TURN_MAX; left > 0;) {
+      hasMore = !this.#hasEnded && this.#responder.pull();
+      left -= writer.length;
+      const isTaken = writer.send();
+      if (hasMore && !isTaken) this.limitUnsent();
+      if (!hasMore || !isTaken) break;
+    }
     if (hasMore && !connection.isBlocked) connection.context.reactor.again(connection);
   }
 

@@ -20,7 +20,9 @@ import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } fr
 import type { FrameWriter } from "./frame_writer.ts";
 import { HpackEncoder } from "./hpack/encoder.ts";
 import type { HeadReader } from "./head_reader.ts";
+import { priorityOfRequest } from "./priority.ts";
 import { ResponseBlock } from "./response_block.ts";
+import { Scheduler } from "./scheduler.ts";
 import type { PeerSettings } from "./settings.ts";
 import { Stream, type StreamOwner } from "./stream.ts";
 import { STREAM_WINDOW_BYTES, type Streams, STREAMS_MAX } from "./streams.ts";
@@ -54,6 +56,8 @@ export interface Session {
   isDraining: boolean;
   /** The instant by which the head that has begun must be complete; Infinity if there is none. */
   headUntilMs: number;
+  /** Lets little wait in the socket from now on, because something more urgent may follow. */
+  limitUnsent(): void;
   /** Counts what costs this side more than the client. Returns false if the connection has ended for that. */
   charge(): boolean;
 }
@@ -63,6 +67,7 @@ export class Responder implements StreamOwner {
   readonly connection: Connection;
   readonly #session: Session;
   readonly #requestContext: RequestContext;
+  readonly #scheduler = new Scheduler();
   /** The request whose handler is being called, and its stream once it has one. */
   #current: { readonly id: number; stream: Stream | null } | null = null;
 
@@ -98,7 +103,9 @@ export class Responder implements StreamOwner {
   /** Takes the request of a new stream. `status` is that of its head; 0 for one that is right. */
   admit(id: number, request: HttpRequest, status: number, hasEnded: boolean): void {
     const { context } = this.connection;
-    if (this.#session.streams.count >= STREAMS_MAX) return this.refuse(id, ErrorCode.REFUSED_STREAM);
+    const { count } = this.#session.streams;
+    if (count >= STREAMS_MAX) return this.refuse(id, ErrorCode.REFUSED_STREAM);
+    if (count > 0) this.#session.limitUnsent();
     if (status < 0) return this.#answer(id, request, errorResponse(-status), hasEnded);
     if (hasEnded) return this.#call(id, request, null);
     const stream = this.#keep(this.#open(id), request);
@@ -161,7 +168,7 @@ export class Responder implements StreamOwner {
   /** Answers a request that has no stream: at once, if the windows allow it. */
   #answer(id: number, request: HttpRequest, response: HttpResponse, hasEnded: boolean): void {
     const { connection: { fd, isBlocked, context } } = this;
-    if (!hasEnded || isBlocked || !this.#fits(response)) {
+    if (!hasEnded || isBlocked || !this.#fits(response) || !this.#mayGoFirst) {
       const stream = this.#keep(this.#open(id), request);
       stream.hasClientEnded = hasEnded;
       return stream.exchange.respond(response);
@@ -181,6 +188,15 @@ export class Responder implements StreamOwner {
     return tail === null && bodyLength <= FRAME_BYTES_MAX &&
       bodyLength <= this.#session.streams.window.bytes &&
       bodyLength <= this.#session.settings.initialWindowBytes;
+  }
+
+  /**
+   * True if a short answer may go ahead of the streams that wait: while little is written, and else if there are none and the
+   * socket takes what is written.
+   */
+  get #mayGoFirst(): boolean {
+    const { streams, writer } = this.#session;
+    return writer.isLow || (streams.count === 0 && writer.send());
   }
 
   #writeBody(body: Uint8Array, id: number): void {
@@ -252,6 +268,7 @@ export class Responder implements StreamOwner {
   sendHead(stream: Stream, response: HttpResponse, isEnd: boolean): void {
     this.#writeHead(response, stream.id, isEnd);
     if (isEnd) this.#complete(stream);
+    else stream.priority.begin(priorityOfRequest(stream.request), blockOf(response));
   }
 
   resetStream(stream: Stream, code: ErrorCode): void {
@@ -272,15 +289,22 @@ export class Responder implements StreamOwner {
     streams.drop(stream);
   }
 
-  /** Writes data while the windows, the buffer and the socket allow it. Returns true if there is more for another turn. */
+  /**
+   * Writes the most urgent data while the windows and the socket allow it, and little is written. Returns true if there may be
+   * more for another write.
+   */
   pull(): boolean {
     const { streams, writer } = this.#session;
-    if (this.connection.isBlocked) return false;
-    for (const stream of streams.all()) { // one after the other
-      while (stream.isReady && writer.hasRoom && streams.window.bytes > 0) this.#writeData(stream);
-      if (!writer.hasRoom) return true;
+    const scheduler = this.#scheduler;
+    if (streams.count === 0 || this.connection.isBlocked) return false;
+    while (writer.isLow) {
+      const stream = scheduler.next(streams.all(), streams.window.bytes > 0);
+      if (stream === null) return false;
+      do this.#writeData(stream); while (
+        !scheduler.takesTurns && writer.isLow && stream.isReady && streams.window.bytes > 0
+      );
     }
-    return false;
+    return true;
   }
 
   #writeData(stream: Stream): void {

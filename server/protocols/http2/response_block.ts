@@ -9,6 +9,7 @@ import { HTTP_DATE_BYTES, type HttpClock } from "../../http/date.ts";
 import type { Http1Form } from "../../http/http1_form.ts";
 import { Flag, FRAME_HEAD_BYTES, FrameType, readUint32, writeFrameHead, writeUint32 } from "./frame.ts";
 import { HpackEncoder } from "./hpack/encoder.ts";
+import { OTHER, parsePriority, type Priority, priorityOfType, type ResponsePriority } from "./priority.ts";
 
 const OF_CONNECTION = /^(connection|keep-alive|transfer-encoding|upgrade|proxy-connection)$/;
 /** A dynamic table size update (RFC 7541 §6.3). */
@@ -21,9 +22,11 @@ function bytesOf(text: string): Uint8Array {
 }
 
 /** A HEADERS frame, whose stream, end and date are filled in each time. */
-export class ResponseBlock {
+export class ResponseBlock implements ResponsePriority {
   /** The frame; the head of a frame comes first. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly priority: Priority | null;
+  readonly typePriority: Priority;
   readonly #dateOffset: number;
   #dateSeconds = -1;
 
@@ -33,15 +36,22 @@ export class ResponseBlock {
     encoder.clear();
     encoder.add(":status", bytesOf(String(status)));
     let dateOffset = -1;
+    let priority: string | null = null;
+    let typePriority = OTHER;
     for (const line of lines) {
       const colon = line.indexOf(":");
       const name = line.slice(0, colon).toLowerCase();
       if (colon < 1 || OF_CONNECTION.test(name)) continue;
-      const value = bytesOf(line.slice(colon + 1).trim().padEnd(name === "date" ? HTTP_DATE_BYTES : 0));
+      const text = line.slice(colon + 1).trim();
+      if (name === "priority") priority = priority === null ? text : `${priority}, ${text}`;
+      else if (name === "content-type") typePriority = priorityOfType(text);
+      const value = bytesOf(text.padEnd(name === "date" ? HTTP_DATE_BYTES : 0));
       const isOwnDate = name === "date" && form.hasOwnDate;
       encoder.add(name, value, isOwnDate);
       if (isOwnDate) dateOffset = encoder.length - HTTP_DATE_BYTES;
     }
+    this.priority = priority === null ? null : parsePriority(priority);
+    this.typePriority = typePriority;
     const block = encoder.toBytes();
     const bytes = this.bytes = new Uint8Array(FRAME_HEAD_BYTES + block.length);
     writeFrameHead(bytes, 0, block.length, FrameType.HEADERS, Flag.END_HEADERS, 0);

@@ -14,6 +14,7 @@ import { FileBody } from "../../http/file_body.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { HttpResponse } from "../../http/response.ts";
 import { ErrorCode } from "./errors.ts";
+import { StreamPriority } from "./priority.ts";
 import { Window } from "./window.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -33,6 +34,7 @@ export interface StreamOwner {
 export class Stream implements Carrier<Exchange> {
   readonly id: number;
   readonly exchange: Exchange;
+  readonly priority: StreamPriority = new StreamPriority();
   /** How much the client accepts. */
   readonly window: Window;
   /** How many bytes of the body the client may still send. */

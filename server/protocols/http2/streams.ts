@@ -5,6 +5,7 @@
  * @module
  */
 import { DEFAULT_WINDOW_BYTES } from "./frame.ts";
+import type { Priority } from "./priority.ts";
 import type { Stream } from "./stream.ts";
 import { Window } from "./window.ts";
 
@@ -23,6 +24,8 @@ export class Streams {
   /** How much it may still send on all of them. */
   receiveWindow: number = CONNECTION_WINDOW_BYTES;
   readonly #open = new Map<number, Stream>();
+  /** The priorities of streams that the client has not opened yet; null before the first. */
+  #early: Map<number, Priority> | null = null;
 
   get count(): number {
     return this.#open.size;
@@ -38,6 +41,19 @@ export class Streams {
 
   add(stream: Stream): void {
     this.#open.set(stream.id, stream);
+    const early = this.#early?.get(stream.id);
+    if (early !== undefined) stream.priority.update(early);
+  }
+
+  /**
+   * Holds the priority of a stream until the client opens it. Returns false if there are more of these and of open streams
+   * than may be open at once (RFC 9218 §7.1).
+   */
+  holdPriority(id: number, priority: Priority): boolean {
+    const early = this.#early ??= new Map();
+    for (const other of early.keys()) if (!this.isIdle(other)) early.delete(other);
+    early.set(id, priority);
+    return early.size + this.#open.size <= STREAMS_MAX;
   }
 
   /** True if data waits that the windows hold back. To be asked when nothing else holds it back. */
