@@ -2,7 +2,7 @@
  * A client of HTTP/2 that sends frames of the test's own, right or wrong, and tells what comes back.
  * @module
  */
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { latin1 } from "../../server/http/characters.ts";
 import {
   Flag,
@@ -98,6 +98,9 @@ export class Http2Wire implements Disposable {
   /** Every frame that has come. */
   readonly frames: Frame[] = [];
 
+  /** How reading has failed; null after a proper end, or before. */
+  failure: Error | null = null;
+
   private constructor(connection: Deno.Conn) {
     this.#connection = connection;
   }
@@ -107,8 +110,29 @@ export class Http2Wire implements Disposable {
     port: number,
     settings: Uint8Array = frame(FrameType.SETTINGS, 0, 0),
   ): Promise<Http2Wire> {
-    const wire = new Http2Wire(await Deno.connect({ hostname: "127.0.0.1", port }));
-    await wire.send(new TextEncoder().encode(PREFACE), settings);
+    return await Http2Wire.over(await Deno.connect({ hostname: "127.0.0.1", port }), settings);
+  }
+
+  /** Connects with TLS to a server whose certificate `authority` (in PEM) has issued. */
+  static async connectTls(port: number, authority: string): Promise<Http2Wire> {
+    const connection = await Deno.connectTls({
+      hostname: "localhost",
+      port,
+      caCerts: [authority],
+      alpnProtocols: ["h2"],
+    });
+    assertEquals((await connection.handshake()).alpnProtocol, "h2");
+    return await Http2Wire.over(connection);
+  }
+
+  /** Sends the preface and `settings` on `connection`, which is closed with the wire. `before` is sent first. */
+  static async over(
+    connection: Deno.Conn,
+    settings: Uint8Array = frame(FrameType.SETTINGS, 0, 0),
+    before: Uint8Array = new Uint8Array(0),
+  ): Promise<Http2Wire> {
+    const wire = new Http2Wire(connection);
+    await wire.send(before, new TextEncoder().encode(PREFACE), settings);
     return wire;
   }
 
@@ -139,7 +163,11 @@ export class Http2Wire implements Disposable {
       }
       if (this.#hasEnded) return null;
       const chunk = new Uint8Array(65_536);
-      const count = await awaited(this.#connection.read(chunk).catch(() => null), "bytes of the server");
+      const reading = this.#connection.read(chunk).catch((error) => {
+        this.failure = error;
+        return null;
+      });
+      const count = await awaited(reading, "bytes of the server");
       if (count === null) this.#hasEnded = true;
       else {
         const joined = new Uint8Array(this.#bytes.length + count);

@@ -3,13 +3,12 @@
  * @module
  */
 import type { Connection } from "../../connection/connection.ts";
+import { FRAME_GATHER_BYTES_MAX } from "../../http2_limits.ts";
 import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead, writeUint32 } from "./frame.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Room for the frames of one turn. */
-const ROOM_BYTES = 256 * 1024;
-const shared: Bytes = new Uint8Array(ROOM_BYTES);
+const shared: Bytes = new Uint8Array(FRAME_GATHER_BYTES_MAX);
 
 /** Collects the frames of one connection during a turn. */
 export class FrameWriter {
@@ -34,7 +33,7 @@ export class FrameWriter {
 
   /** True if there is room for one more frame of the largest size. */
   get hasRoom(): boolean {
-    return this.#length + FRAME_HEAD_BYTES + FRAME_BYTES_MAX <= ROOM_BYTES;
+    return this.#length + FRAME_HEAD_BYTES + FRAME_BYTES_MAX <= FRAME_GATHER_BYTES_MAX;
   }
 
   advance(bytes: number): void {
@@ -73,7 +72,7 @@ export class FrameWriter {
   }
 
   #reserve(bytes: number): void {
-    if (this.#length + bytes > ROOM_BYTES) this.send();
+    if (this.#length + bytes > FRAME_GATHER_BYTES_MAX) this.send();
   }
 
   /** Sends what was collected; what the socket does not take waits in the connection's output. */
