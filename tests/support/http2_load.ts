@@ -62,7 +62,10 @@ export class Http2Load {
       if (type === PING && (flags & Flag.ACK) === 0) await wire.send(frame(PING, Flag.ACK, 0, payload));
       if (type === HEADERS && wire.decode(payload)[":status"] !== "200") throw new Error("another status");
       if (type === RST_STREAM) throw new Error(`stream ${stream} was reset`);
-      if (type === DATA && payload.length > 0) await wire.send(update(0, payload.length));
+      if (type === DATA && payload.length > 0) {
+        await wire.send(update(0, payload.length));
+        if ((flags & Flag.END_STREAM) === 0) await wire.send(update(stream, payload.length));
+      }
       if ((type === DATA || type === HEADERS) && (flags & Flag.END_STREAM) !== 0) {
         if (!open.delete(stream)) throw new Error(`a second end of stream ${stream}`);
         this.answered++;
