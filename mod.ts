@@ -47,6 +47,7 @@ export type {
   CertificateSnapshot,
   ConnectionSnapshot,
   HeadsSnapshot,
+  Http2Snapshot,
   Snapshot,
   TlsSnapshot,
 } from "./server/metrics/statistics.ts";

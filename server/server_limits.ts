@@ -21,6 +21,7 @@ import {
   SEND_RATE_BYTES_MIN,
   SEND_TIMEOUT_MS,
 } from "./limits.ts";
+import { STREAMS_MAX, STREAMS_MOST } from "./http2_limits.ts";
 import { HANDSHAKE_TIMEOUT_MS } from "./tls_limits.ts";
 
 /** A rate of requests. */
@@ -87,6 +88,11 @@ export interface ServerLimits {
   readonly fieldsMax: number;
   /** The largest body of a request in bytes. Over it: 413. Default 1 MiB. */
   readonly bodyBytesMax: number;
+  /**
+   * The greatest number of requests of one HTTP/2 connection at the same time, from 1 to 10,000. More are refused, and
+   * clients send them later. Default 100. Open connections keep the value that they began with.
+   */
+  readonly streamsMax: number;
   /** The greatest number of connections. Over it: 503. By default it is derived from the limit of descriptors. */
   readonly connectionsMax: number;
   /** The greatest number of connections from one address (IPv6: one /64). Over it: 503. Default Infinity. */
@@ -117,6 +123,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   headBytesMax: HEAD_BYTES_MAX,
   fieldsMax: FIELDS_MAX,
   bodyBytesMax: BODY_BYTES_MAX,
+  streamsMax: STREAMS_MAX,
   connectionsMax: Infinity,
   connectionsPerAddressMax: Infinity,
   requestRateMax: null,
@@ -138,14 +145,16 @@ const LEAST: Readonly<Record<Exclude<keyof ServerLimits, "requestRateMax" | "req
   headBytesMax: HEAD_BYTES_LEAST,
   fieldsMax: 1,
   bodyBytesMax: 0,
+  streamsMax: 1,
   connectionsMax: 1,
   connectionsPerAddressMax: 1,
 };
 
-/** The greatest permitted values of limits for what is kept in memory in one piece. These must be integers. */
+/** The greatest permitted values of limits for what is kept in memory. These must be integers. */
 const MOST: Readonly<Partial<Record<keyof ServerLimits, number>>> = {
   headBytesMax: HEAD_BYTES_MOST,
   fieldsMax: FIELDS_MOST,
+  streamsMax: STREAMS_MOST,
 };
 
 /**

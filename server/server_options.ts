@@ -79,7 +79,10 @@ export interface ServerSettings extends Partial<ServerLimits>, TlsSettings {
   readonly poller?: PollerName;
   /** False closes each connection after its response. Default true. */
   readonly keepAlive?: boolean;
-  /** Whether clients may speak HTTP/2 to a handler. Default false, until it is complete. */
+  /**
+   * Whether clients may speak HTTP/2 to a handler: over TLS by ALPN, otherwise with prior knowledge. False leaves them
+   * HTTP/1. Default true.
+   */
   readonly http2?: boolean;
   /** The access log, with a line for each response. Null, the default, writes none. */
   readonly accessLog?: AccessLogOptions | null;
@@ -234,6 +237,11 @@ export function openSockets(options: ServerOptions): ListeningSocket[] {
   const [sockets] = openListeners(addresses, { backlog, mode, deferAccept: speaksSecond(options) });
   const hasTls = options.tls !== undefined;
   return sockets!.map((socket, i) => ({ ...socket, scheme: schemeOf(addresses[i]!, hasTls) }));
+}
+
+/** Returns true for a server whose clients may speak HTTP/2. */
+export function speaksHttp2(options: ServerOptions): boolean {
+  return "handler" in options && options.http2 !== false;
 }
 
 /** Returns true if the client speaks first, as in HTTP. Then it need not be accepted before it has sent something. */

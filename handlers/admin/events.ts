@@ -82,7 +82,8 @@ function withoutHandshakes(states: Snapshot["states"]): Record<string, number> {
 
 /**
  * Returns everything that the page shows, as JSON. Its size is bounded: connections are counted by state, and at most
- * `SHOWN_CONNECTIONS_MAX` of them are rows of worker, descriptor, state, age in milliseconds, and bytes queued.
+ * `SHOWN_CONNECTIONS_MAX` of them are rows of worker, descriptor, state, age in milliseconds, bytes queued, and for
+ * HTTP/2 the streams by state.
  */
 export function eventText(
   snapshots: readonly Snapshot[],
@@ -90,12 +91,13 @@ export function eventText(
 ): string {
   const { connections: _, pid: __, ...total } = mergeSnapshots(snapshots);
   const connections = sharesOf(snapshots).flatMap((shown, worker) =>
-    shown.map(({ fd, state, ageMs, queuedBytes }) => [
+    shown.map(({ fd, state, ageMs, queuedBytes, streams }) => [
       worker,
       fd,
       state === HANDSHAKING ? READING : state,
       Math.round(ageMs),
       queuedBytes,
+      ...streams === undefined ? [] : [streams],
     ])
   );
   const workers = snapshots.map((

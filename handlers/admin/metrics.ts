@@ -39,16 +39,34 @@ function single(type: "counter" | "gauge", name: string, help: string, read: Rea
 const counter = (name: string, help: string, read: Read) => single("counter", name, help, read);
 const gauge = (name: string, help: string, read: Read) => single("gauge", name, help, read);
 
+const STREAM_STATES = ["reading-body", "handling", "writing"];
+
 /** Responses before the first one: Prometheus shows the first increase only of a series that began at 0. */
 const NO_RESPONSES = { 200: 0 };
+
+/** Returns the samples of the responses of each status over one protocol. */
+function byCode(protocol: string, responses: Snapshot["responses"]): Sample[] {
+  return Object.entries({ ...NO_RESPONSES, ...responses })
+    .map(([code, count]) => [{ code, protocol }, count] as const);
+}
+
+/** Returns the responses that were not sent over HTTP/2. */
+function overHttp1({ responses, http2 }: Snapshot): Record<string, number> {
+  const counts = Object.entries(responses).map(([code, count]) =>
+    [code, count - (http2?.responses[code] ?? 0)] as const
+  );
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
+}
 
 const METRICS: readonly Metric[] = [
   {
     name: "epollet_requests_total",
     type: "counter",
-    help: "Requests answered, by status code.",
-    samples: ({ responses }) =>
-      Object.entries({ ...NO_RESPONSES, ...responses }).map(([code, count]) => [{ code }, count] as const),
+    help: "Requests answered, by status code and protocol.",
+    samples: (s) => [
+      ...byCode("HTTP/1", overHttp1(s)),
+      ...(s.http2 === null ? [] : byCode("HTTP/2", s.http2.responses)),
+    ],
   },
   {
     name: "epollet_request_duration_seconds",
@@ -68,6 +86,42 @@ const METRICS: readonly Metric[] = [
     "Connections refused because a limit was reached.",
     (s) => s.refused,
   ),
+  gauge("epollet_http2_connections", "Open connections that speak HTTP/2.", (s) => s.http2?.connections),
+  counter(
+    "epollet_http2_connections_total",
+    "Connections that have spoken HTTP/2.",
+    (s) => s.http2?.accepted,
+  ),
+  {
+    name: "epollet_http2_streams",
+    type: "gauge",
+    help: "Open streams of HTTP/2 that are not answered at once, by state.",
+    samples: ({ http2 }) =>
+      http2 === null ? [] : STREAM_STATES.map((state) => [{ state }, http2.streams[state] ?? 0] as const),
+  },
+  {
+    name: "epollet_http2_streams_reset_total",
+    type: "counter",
+    help: "Streams of HTTP/2 that were reset, by the side that has done so.",
+    samples: ({ http2 }) =>
+      http2 === null
+        ? []
+        : [[{ by: "client" }, http2.resetByClient], [{ by: "server" }, http2.resetByServer]],
+  },
+  counter(
+    "epollet_http2_streams_refused_total",
+    "Streams of HTTP/2 refused because their connection had --max-streams.",
+    (s) => s.http2?.refused,
+  ),
+  {
+    name: "epollet_http2_goaways_total",
+    type: "counter",
+    help: "Connections of HTTP/2 that the server has ended, by error.",
+    samples: ({ http2 }) =>
+      Object.entries(http2?.goAways ?? {}).map(([error, count]) =>
+        [{ error: error.toUpperCase().replaceAll("-", "_") }, count] as const
+      ),
+  },
   counter("epollet_received_bytes_total", "Bytes received from clients.", (s) => s.receivedBytes),
   counter("epollet_sent_bytes_total", "Bytes sent to clients.", (s) => s.sentBytes),
   counter("epollet_loop_turns_total", "Turns of the event loop.", (s) => s.turns),

@@ -55,6 +55,7 @@ export function announce(
   printSetting("config", command.config ?? "none");
   for (const line of describeListening(sockets, command)) printSetting("listening", line);
   if (command.tlsCert.length > 0) printSetting("TLS", describeTls(command.tlsProfile));
+  if (site !== null) printSetting("protocols", describeProtocols(command));
   if (workers.length > 0) printSetting("workers", `${workers.length} (processes ${workers.join(", ")})`);
   printSetting("poller", `${command.poller}${command.coroutine ? ", a coroutine for each connection" : ""}`);
   printSetting("limits", describeLimits(command));
@@ -87,6 +88,12 @@ function printPlaces(what: string, sockets: readonly ListeningSocket[], speaksHt
     return [`${what} at ${shown(reachableHere(socket))}`, ...elsewhere];
   });
   new Set(lines).forEach((line) => print(line));
+}
+
+/** Describes which versions of HTTP clients may speak. */
+function describeProtocols({ http2, coroutine, tlsCert }: CommandLine): string {
+  if (!http2 || coroutine) return "HTTP/1";
+  return `HTTP/2 ${tlsCert.length > 0 ? "by ALPN, and without TLS by" : "with"} prior knowledge, HTTP/1`;
 }
 
 /** Describes the size of the cache and how changed files are noticed. */

@@ -72,7 +72,7 @@ export function prepare(
   logs: Logs,
   tls: TlsMaterial | null,
 ): Prepared {
-  const { poller, keepAlive, handler, coroutine } = command;
+  const { poller, keepAlive, http2, handler, coroutine } = command;
   if (command.admin !== null) keepUsageReadable(); // the sandbox would not let it be opened later
   const site = opened === null ? null : new CurrentSite(opened);
   // A coroutine keeps its handler across a reload, so that handler has to look up the current site.
@@ -83,6 +83,7 @@ export function prepare(
     sockets,
     poller,
     keepAlive,
+    http2,
     cache: site,
     accessLog: logs.access,
     trustProxy: command.trustProxy,

@@ -8,6 +8,7 @@ import {
   type CacheSnapshot,
   type ConnectionSnapshot,
   type HeadsSnapshot,
+  type Http2Snapshot,
   LATENCY_BOUNDS,
   SHOWN_CONNECTIONS_MAX,
   type Snapshot,
@@ -43,6 +44,7 @@ const CACHE_COUNTS = [
   "overflows",
 ] as const;
 const TLS_COUNTS = ["tls12", "tls13", "resumed", "failed"] as const;
+const HTTP2_COUNTS = ["connections", "accepted", "refused", "resetByServer", "resetByClient"] as const;
 const HEADS_COUNTS = ["count", "bytes", "bytesMax"] as const;
 const CONNECTION_COUNTS = ["fd", "ageMs", "queuedBytes"] as const;
 /** The name of a connection state, or a status code. */
@@ -58,10 +60,9 @@ const NAMES_MAX = 1000;
  * @throws {TypeError} for something that is no snapshot
  */
 export function readSnapshot(value: unknown): Snapshot {
-  const { poller, trigger, isDraining, states, connections, responses, latencyCounts, cache, heads, tls } =
-    membersOf(
-      value,
-    );
+  const members = membersOf(value);
+  const { poller, trigger, isDraining, states, connections, responses, latencyCounts } = members;
+  const { cache, heads, tls, http2 } = members;
   const known = POLLER_NAMES.find((name) => name === poller);
   if (known === undefined) throw new TypeError("A worker says of itself what no worker is");
   return {
@@ -76,6 +77,7 @@ export function readSnapshot(value: unknown): Snapshot {
     cache: cache === null ? null : countsOf(cache, CACHE_COUNTS) satisfies CacheSnapshot,
     heads: countsOf(heads, HEADS_COUNTS) satisfies HeadsSnapshot,
     tls: tls === null || tls === undefined ? null : readTls(tls),
+    http2: http2 === null || http2 === undefined ? null : readHttp2(http2),
   };
 }
 
@@ -87,10 +89,20 @@ function readTls(value: unknown): TlsSnapshot {
   return { ...countsOf(value, TLS_COUNTS), certificates };
 }
 
+function readHttp2(value: unknown): Http2Snapshot {
+  const { streams, responses, goAways } = membersOf(value);
+  return {
+    ...countsOf(value, HTTP2_COUNTS),
+    streams: namedCounts(streams),
+    responses: namedCounts(responses),
+    goAways: namedCounts(goAways),
+  };
+}
+
 function readConnection(value: unknown): ConnectionSnapshot[] {
-  const { state } = membersOf(value);
+  const { state, streams } = membersOf(value);
   return typeof state === "string" && NAME.test(state)
-    ? [{ ...countsOf(value, CONNECTION_COUNTS), state }]
+    ? [{ ...countsOf(value, CONNECTION_COUNTS), state, ...streams ? { streams: namedCounts(streams) } : {} }]
     : [];
 }
 

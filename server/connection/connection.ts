@@ -29,14 +29,14 @@ export class Connection extends Source {
   readonly output: Output = new Output();
   /** The instant at which the connection ends in any case; usually Infinity. */
   endMs: number = Infinity;
-  readonly #keeper: ConnectionKeeper<Connection>;
+  readonly keeper: ConnectionKeeper<Connection>;
   #protocol: Protocol = NO_PROTOCOL;
   readonly sending: Sending = new Sending(this);
 
   constructor(context: ConnectionContext, keeper: ConnectionKeeper<Connection>) {
     super(-1);
     this.context = context;
-    this.#keeper = keeper;
+    this.keeper = keeper;
   }
 
   get transport(): Transport {
@@ -59,11 +59,6 @@ export class Connection extends Source {
 
   get #isWriting(): boolean {
     return this.sending.isWaiting && this.#protocol.isDuplex !== true;
-  }
-
-  /** Returns true if `keeper` owns this connection. */
-  isKeptBy(keeper: ConnectionKeeper<Connection>): boolean {
-    return this.#keeper === keeper;
   }
 
   /** Starts serving `fd`, which the poller watches for `interest`; NONE if it does not know the descriptor yet. */
@@ -219,7 +214,7 @@ export class Connection extends Source {
     this.#protocol.onSettled?.();
     if (this.retired || !this.watch()) return;
     if ((input.isReadable || input.isUnread) && this.#receives) reactor.again(this);
-    else if (this.#protocol.canIdle && !this.isQueued) this.#keeper.idle(this);
+    else if (this.#protocol.canIdle && !this.isQueued) this.keeper.idle(this);
   }
 
   override onDeadline(): void {
@@ -242,7 +237,7 @@ export class Connection extends Source {
         this.output.discard(this.context.buffers);
       } finally {
         this.input.reset();
-        this.#keeper.closed(this);
+        this.keeper.closed(this);
       }
     }
   }
@@ -296,7 +291,7 @@ export class Connection extends Source {
   /** Asks the poller for what is waited for. Returns false if that has failed; the connection ends then. */
   watch(): boolean {
     const status = this.context.reactor.rearm(this, this.#wanted);
-    if (status < 0) this.#keeper.refused(this, status);
+    if (status < 0) this.keeper.refused(this, status);
     return status >= 0;
   }
 

@@ -48,6 +48,10 @@ export interface Protocol {
    * since which the connection has been idle; now if it is not idle.
    */
   drain(sinceMs: number): void;
+  /** Ends the connection, which {@linkcode ConnectionKeeper.noteIdle} was told of: it was idle for too long, or its place is needed. */
+  endIdle?(): void;
+  /** Returns how many streams are in each state, for a protocol that has streams. */
+  countStreams?(): Readonly<Record<string, number>>;
   /**
    * Receives in place of the transport, for a protocol that must leave some bytes to the kernel. Returns bytes, 0 at the
    * client's end, or −errno.

@@ -23,6 +23,10 @@ export const STATES: readonly State[] = [
 export interface ConnectionKeeper<Connection> {
   /** Takes a connection that waits for its client's next request. Its object may serve another client. */
   idle(connection: Connection): void;
+  /** Notes that a connection waits for a request from now on, and keeps its objects. */
+  noteIdle(connection: Connection): void;
+  /** Notes that such a connection is at work again, or ends. */
+  noteBusy(connection: Connection): void;
   /** Ends a connection that the poller failed to watch. `status` is −errno. */
   refused(connection: Connection, status: number): void;
   /** Called after the descriptor of a connection was closed. */

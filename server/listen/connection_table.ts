@@ -9,18 +9,18 @@ import { Connection } from "../connection/connection.ts";
 import type { ConnectionContext } from "../connection/context.ts";
 import type { Protocol } from "../connection/protocol.ts";
 import type { ConnectionKeeper } from "../connection/state.ts";
+import { AcceptTimes } from "./accept_times.ts";
+import { ConnectionPool } from "./connection_pool.ts";
 import { Http2 } from "../protocols/http2/http2.ts";
 import { Http1 } from "../protocols/http1/http1.ts";
 import { IdleConnections } from "./idle_connections.ts";
-import { POOLED_CONNECTIONS_MAX } from "../limits.ts";
 import { Interest, Readiness } from "../loop/poller.ts";
 import { Proxy } from "../protocols/proxy/proxy.ts";
 import type { Scheme } from "./address.ts";
 import { beginTls, redirect } from "./secure.ts";
 import { ServerFull } from "../protocols/http1/server_full.ts";
 import { Source } from "../loop/source.ts";
-import type { Snapshot } from "../metrics/statistics.ts";
-import { showConnections } from "./show_connections.ts";
+import { type ConnectionsShown, showConnections } from "./show_connections.ts";
 
 const NONE = -1;
 const ONE_BYTE = new Uint8Array(new ArrayBuffer(128), 0, 1);
@@ -34,12 +34,9 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   readonly #service: Service | null;
   readonly #onClosed: () => void;
   readonly #speaksHttp: boolean;
-  /** Objects for reuse, the first {@linkcode Connections.#pooled} of them. An array that shrinks and grows costs more. */
-  readonly #pool: (Connection | null)[] = Array(POOLED_CONNECTIONS_MAX).fill(null);
-  #pooled = 0;
+  readonly #pool = new ConnectionPool();
   readonly #idle = new IdleConnections();
-  /** By descriptor, for all connections: the instant at which the client was accepted. */
-  #acceptedMs = new Float64Array(1024);
+  readonly #acceptTimes = new AcceptTimes();
   #count = 0;
   readonly #serverFull: ServerFull;
 
@@ -143,8 +140,7 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   #enter(fd: number): void {
     this.#count++;
     this.#idle.reserve(fd);
-    if (fd >= this.#acceptedMs.length) this.#grow(fd);
-    this.#acceptedMs[fd] = this.#context.reactor.now;
+    this.#acceptTimes.set(fd, this.#context.reactor.now);
   }
 
   /** Returns true if the address of the client may have another connection, which is counted then. */
@@ -187,7 +183,7 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   makeRoom(): boolean {
     const { reactor, transport } = this.#context;
     const fd = this.#idle.evictable(reactor.now, (fd) => transport.peek(fd, ONE_BYTE) > 0);
-    if (fd !== NONE) this.#wake(fd).close();
+    if (fd !== NONE) this.#endIdle(fd).close();
     return fd !== NONE;
   }
 
@@ -210,7 +206,16 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
     const { fd } = connection;
     this.#append(fd, connection.interest);
     this.#context.reactor.handOver(fd, this);
-    this.#recycle(connection);
+    this.#pool.put(connection);
+  }
+
+  noteIdle(connection: Connection): void {
+    this.#idle.removeKept(connection);
+    this.#append(connection.fd, connection.interest, connection);
+  }
+
+  noteBusy(connection: Connection): void {
+    this.#idle.removeKept(connection);
   }
 
   refused(connection: Connection, status: number): void {
@@ -221,17 +226,26 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
 
   closed(connection: Connection): void {
     this.#count--;
+    this.#idle.removeKept(connection);
     this.#context.addressLimits?.leave(connection.fd);
     this.#forget(connection.fd);
-    this.#recycle(connection);
+    this.#pool.put(connection);
     this.#onClosed();
   }
 
   /** Closes connections whose idle timeout has passed. */
   override onDeadline(): void {
     const { reactor, limits } = this.#context;
-    const close = (fd: number) => this.#wake(fd).close();
-    reactor.expireAt(this, this.#idle.expire(reactor.now, limits.keepAliveTimeoutMs, close));
+    const end = (fd: number) => void this.#endIdle(fd);
+    reactor.expireAt(this, this.#idle.expire(reactor.now, limits.keepAliveTimeoutMs, end));
+  }
+
+  /** Ends a connection that is idle. Returns it, since its protocol may have something to say before. */
+  #endIdle(fd: number): Connection {
+    const connection = this.#wake(fd);
+    if (connection.protocol.endIdle === undefined) connection.close();
+    else connection.protocol.endIdle();
+    return connection;
   }
 
   /**
@@ -255,31 +269,31 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   }
 
   /** Returns the number of connections in each state, and details of some of them, starting with those at work. */
-  snapshot(): Pick<Snapshot, "states" | "connections"> {
-    const objects = [...this.#context.reactor.sources()].filter((source) => this.#has(source));
-    return showConnections(objects, this.#idle, this.#count, (fd) => this.#acceptedMs[fd]!);
+  snapshot(): ConnectionsShown {
+    const objects = [...this.#context.reactor.sources()]
+      .filter((source): source is Connection => source instanceof Connection && source.keeper === this);
+    return showConnections(objects, this.#idle, this.#count, (fd) => this.#acceptTimes.get(fd));
   }
 
-  #has(source: Source): source is Connection {
-    return source instanceof Connection && source.isKeptBy(this);
-  }
-
-  #append(fd: number, interest: Interest): void {
+  #append(fd: number, interest: Interest, kept: Connection | null = null): void {
     const { reactor, limits } = this.#context;
-    this.#idle.add(fd, interest, reactor.now);
+    this.#idle.add(fd, interest, reactor.now, kept);
     if (this.deadlineMs === Infinity) reactor.expireAt(this, reactor.now + limits.keepAliveTimeoutMs);
   }
 
-  /** Gives `fd`, which is idle, an object. */
+  /** Gives `fd`, which is idle, an object, unless it has kept its own. */
   #wake(fd: number): Connection {
-    const connection = this.#attach(fd, this.#idle.remove(fd));
+    const kept = this.#idle.keptAt(fd);
+    const interest = this.#idle.remove(fd);
+    if (kept !== undefined) return kept;
+    const connection = this.#attach(fd, interest);
     this.#context.reactor.handOver(fd, connection);
     return connection;
   }
 
   #attach(fd: number, interest: Interest): Connection {
-    if (this.#pooled === 0) return this.#speakHttp(this.#attachNew(fd, interest));
-    const connection = this.#pool[--this.#pooled]!;
+    const connection = this.#pool.take();
+    if (connection === null) return this.#speakHttp(this.#attachNew(fd, interest));
     connection.attach(fd, interest);
     return connection;
   }
@@ -296,21 +310,9 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
     return connection;
   }
 
-  #recycle(connection: Connection): void {
-    if (connection.isReusable && !connection.isQueued && this.#pooled < POOLED_CONNECTIONS_MAX) {
-      this.#pool[this.#pooled++] = connection;
-    }
-  }
-
   #forget(fd: number): void {
     this.#context.transport.forget(fd);
     this.#context.clientAddresses.forget(fd);
     this.#context.accounting.forget(fd);
-  }
-
-  #grow(fd: number): void {
-    const larger = new Float64Array(Math.max(this.#acceptedMs.length * 2, fd + 1));
-    larger.set(this.#acceptedMs);
-    this.#acceptedMs = larger;
   }
 }

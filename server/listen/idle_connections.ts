@@ -1,10 +1,12 @@
 /**
- * Connections between two requests. They have no objects, only entries in a few arrays indexed by descriptor.
+ * Connections between two requests. They have no objects, only entries in a few arrays indexed by descriptor; those of
+ * HTTP/2 keep theirs.
  *
  * They are in a linked list, in the order in which they became idle. All have the same timeout, so this is also the order
  * of their deadlines, and the order in which they are evicted when there is no room for a new client.
  * @module
  */
+import type { Connection } from "../connection/connection.ts";
 import { EVICT_AFTER_MS, EVICT_LOOKS_MAX, EXPIRATIONS_PER_TURN_MAX } from "../limits.ts";
 import type { Interest } from "../loop/poller.ts";
 
@@ -22,6 +24,8 @@ export class IdleConnections {
   #interests = new Uint8Array(1024);
   #oldest = NONE;
   #newest = NONE;
+  /** Connections in the list that have kept their objects. */
+  readonly #kept = new Map<number, Connection>();
 
   /** Makes room for `fd`, before it is added for the first time. */
   reserve(fd: number): void {
@@ -37,9 +41,10 @@ export class IdleConnections {
     this.#interests = grown(new Uint8Array(length), this.#interests);
   }
 
-  /** Adds `fd`, which is idle from now on. The poller watches it for `interest`. */
-  add(fd: number, interest: Interest, nowMs: number): void {
+  /** Adds `fd`, which is idle from now on. The poller watches it for `interest`. `kept` is its object; null if it has none. */
+  add(fd: number, interest: Interest, nowMs: number, kept: Connection | null = null): void {
     this.count++;
+    if (kept !== null) this.#kept.set(fd, kept);
     this.#older[fd] = this.#newest;
     this.#newer[fd] = NONE;
     this.#sinceMs[fd] = nowMs;
@@ -52,6 +57,7 @@ export class IdleConnections {
   /** Removes `fd`. Returns the interest of the poller. */
   remove(fd: number): Interest {
     this.count--;
+    if (this.#kept.size > 0) this.#kept.delete(fd);
     const older = this.#older[fd]!;
     const newer = this.#newer[fd]!;
     if (older === NONE) this.#oldest = newer;
@@ -59,6 +65,16 @@ export class IdleConnections {
     if (newer === NONE) this.#newest = older;
     else this.#older[newer] = older;
     return this.#interests[fd]!;
+  }
+
+  /** Removes a connection that has kept its object, if it is in the list. */
+  removeKept(connection: Connection): void {
+    if (this.#kept.get(connection.fd) === connection) this.remove(connection.fd);
+  }
+
+  /** Returns the object of `fd`; undefined if it has none. */
+  keptAt(fd: number): Connection | undefined {
+    return this.#kept.get(fd);
   }
 
   /** Returns the readiness for which the poller watches `fd`. */

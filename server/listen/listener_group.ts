@@ -11,7 +11,7 @@ import { ACCEPTS_PER_TURN_MAX, SHARED_ACCEPTS_PER_TURN_MAX } from "../limits.ts"
 import { Listener } from "./listener.ts";
 import type { ListeningSocket } from "./open.ts";
 import { Interest } from "../loop/poller.ts";
-import type { Snapshot } from "../metrics/statistics.ts";
+import type { ConnectionsShown } from "./show_connections.ts";
 
 /** The context of a group's connections. */
 export type GroupContext = ConnectionContext & { isDraining: boolean };
@@ -75,7 +75,7 @@ export class ListenerGroup {
   }
 
   /** Returns the states of the connections. */
-  snapshot(): Pick<Snapshot, "states" | "connections"> {
+  snapshot(): ConnectionsShown {
     return this.#connections.snapshot();
   }
 
@@ -85,7 +85,7 @@ export class ListenerGroup {
     this.#context.isDraining = true;
     for (const listener of this.#listeners) listener.drain();
     for (const source of reactor.sources()) {
-      if (source instanceof Connection && source.isKeptBy(this.#connections)) source.drain();
+      if (source instanceof Connection && source.keeper === this.#connections) source.drain();
     }
     this.#connections.drain();
   }

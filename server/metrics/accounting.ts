@@ -88,6 +88,18 @@ export class Accounting {
     }
   }
 
+  /**
+   * Counts a response over HTTP/2 of which `bytes` bytes of the body were sent; frames are counted where they are sent.
+   * `startMs` is an instant of the reactor's clock.
+   */
+  answered(fd: number, request: HttpRequest, status: number, bytes: number, startMs: number): void {
+    this.counters.respond(status);
+    this.counters.http2.respond(status);
+    if (!this.isTimed) return;
+    const seconds = this.#seconds(startMs);
+    this.#log?.write(fd, request, status, bytes, seconds);
+  }
+
   /** Looks up the client at `fd` for the log, because it may be gone when its response is logged. */
   lookUpClient(fd: number): void {
     this.#log?.lookUpClient(fd);

@@ -2,6 +2,7 @@
  * The counters of a server.
  * @module
  */
+import { Http2Counters } from "./http2_counters.ts";
 import { LATENCY_BOUNDS } from "./statistics.ts";
 
 const STATUSES = 600;
@@ -16,6 +17,7 @@ const LATENCY_SECONDS = 5;
 
 /** The counters of a server since its start. */
 export class Counters {
+  readonly http2: Http2Counters = new Http2Counters();
   readonly #totals = new Float64Array(6);
   readonly #responses = new Float64Array(STATUSES);
   readonly #latencies = new Float64Array(LATENCY_BOUNDS.length + 1);

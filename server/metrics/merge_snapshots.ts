@@ -6,6 +6,7 @@ import {
   type CacheSnapshot,
   type ConnectionSnapshot,
   type HeadsSnapshot,
+  type Http2Snapshot,
   SHOWN_CONNECTIONS_MAX,
   type Snapshot,
 } from "./statistics.ts";
@@ -32,6 +33,9 @@ export function addCounters(now: Snapshot, before: Snapshot): Snapshot {
       ? now.cache
       : addCacheCounters(now.cache, before.cache),
     tls: now.tls === null || before.tls === null ? now.tls : addNamed(now.tls, before.tls, TLS_COUNTERS),
+    http2: now.http2 === null || before.http2 === null
+      ? now.http2
+      : addHttp2Counters(now.http2, before.http2),
   };
 }
 
@@ -51,6 +55,7 @@ export function mergeSnapshots(snapshots: readonly Snapshot[]): Snapshot {
     openDescriptors: sum.openDescriptors + next.openDescriptors,
     cache: mergeCaches(sum.cache, next.cache),
     heads: mergeHeads(sum.heads, next.heads),
+    http2: mergeHttp2(sum.http2, next.http2),
   }));
   return { ...merged, connections: sharesOf(snapshots).flat() };
 }
@@ -63,6 +68,25 @@ export function sharesOf(snapshots: readonly Snapshot[]): ConnectionSnapshot[][]
 
 const CACHE_COUNTERS = ["hits", "misses", "evictions", "events", "overflows"] as const;
 const TLS_COUNTERS = ["tls12", "tls13", "resumed", "failed"] as const;
+
+const HTTP2_COUNTERS = ["accepted", "refused", "resetByServer", "resetByClient"] as const;
+
+function addHttp2Counters(now: Http2Snapshot, before: Http2Snapshot): Http2Snapshot {
+  return {
+    ...addNamed(now, before, HTTP2_COUNTERS),
+    responses: addRecords(now.responses, before.responses),
+    goAways: addRecords(now.goAways, before.goAways),
+  };
+}
+
+function mergeHttp2(one: Http2Snapshot | null, other: Http2Snapshot | null): Http2Snapshot | null {
+  if (one === null || other === null) return one ?? other;
+  return {
+    ...addHttp2Counters(one, other),
+    connections: one.connections + other.connections,
+    streams: addRecords(one.streams, other.streams),
+  };
+}
 
 /** Returns `now` with the counters `names` of `before` added. */
 function addNamed<Name extends string, T extends Readonly<Record<Name, number>>>(

@@ -40,6 +40,8 @@ export interface ConnectionSnapshot {
   readonly ageMs: number;
   /** The bytes in memory that wait to be sent. */
   readonly queuedBytes: number;
+  /** The number of its HTTP/2 streams in each state; missing if it does not speak HTTP/2. */
+  readonly streams?: Readonly<Record<string, number>>;
 }
 
 /** The counters and contents of a cache of files. */
@@ -96,6 +98,47 @@ export interface TlsSnapshot {
   readonly certificates: readonly CertificateSnapshot[];
 }
 
+/** The error codes of HTTP/2 (RFC 9113 §7), each at the index of its number. */
+export const HTTP2_ERRORS: readonly string[] = [
+  "no-error",
+  "protocol-error",
+  "internal-error",
+  "flow-control-error",
+  "settings-timeout",
+  "stream-closed",
+  "frame-size-error",
+  "refused-stream",
+  "cancel",
+  "compression-error",
+  "connect-error",
+  "enhance-your-calm",
+  "inadequate-security",
+  "http-1-1-required",
+];
+
+/** The connections that speak HTTP/2, and their streams. */
+export interface Http2Snapshot {
+  /** The number of connections that speak HTTP/2 now. */
+  readonly connections: number;
+  /**
+   * The number of open streams in each state: `reading-body`, `handling` (the response is being produced), `writing`. A
+   * request that is answered at once is not among them.
+   */
+  readonly streams: Readonly<Record<string, number>>;
+  /** The number of connections that have spoken HTTP/2. */
+  readonly accepted: number;
+  /** The number of responses of each status over HTTP/2, which are among all responses. */
+  readonly responses: Readonly<Record<string, number>>;
+  /** The number of streams that were refused, because their connections had enough. */
+  readonly refused: number;
+  /** The number of streams that the server has reset. */
+  readonly resetByServer: number;
+  /** The number of streams that their clients have reset. */
+  readonly resetByClient: number;
+  /** The number of connections that the server has ended, by error code such as `enhance-your-calm`; `no-error` for one that was idle or when the server stopped. */
+  readonly goAways: Readonly<Record<string, number>>;
+}
+
 /** The counters of a server since its start, and its present state. */
 export interface Snapshot {
   /** The process id. */
@@ -148,6 +191,8 @@ export interface Snapshot {
   readonly heads: HeadsSnapshot;
   /** TLS; null without certificates. */
   readonly tls: TlsSnapshot | null;
+  /** HTTP/2; null if clients may not speak it. */
+  readonly http2: Http2Snapshot | null;
 }
 
 /** The greatest number of connections in one snapshot. */

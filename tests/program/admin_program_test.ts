@@ -33,8 +33,8 @@ Deno.test("operators see on their own port what clients did, and their own reque
     assertEquals((await exchange(program.port, get(path))).status, 404, `${path} on the public port`);
   }
   assertEquals((await exchange(admin, get("/index.html"))).status, 404, "the site on the port of operators");
-  assertEquals(await metric(admin, 'epollet_requests_total{code="200"}'), 3);
-  assertEquals(await metric(admin, 'epollet_requests_total{code="404"}'), 4);
+  assertEquals(await metric(admin, 'epollet_requests_total{code="200",protocol="HTTP/1"}'), 3);
+  assertEquals(await metric(admin, 'epollet_requests_total{code="404",protocol="HTTP/1"}'), 4);
   assertEquals(await metric(admin, "epollet_request_duration_seconds_count"), 7);
   assertEquals(await metric(admin, "epollet_connections_accepted_total"), 7);
   for (const name of ["process_resident_memory_bytes", "process_open_fds", "process_cpu_seconds_total"]) {
@@ -193,7 +193,7 @@ Deno.test("the supervisor reports each worker, and no counter falls when one is 
     const lines = text.split("\n").filter((line) => line.startsWith(`${name}{worker=`));
     return lines.map((line) => Number(line.split(" ").at(-1)));
   };
-  const answered = 'epollet_requests_total{worker="0",code="200"}';
+  const answered = 'epollet_requests_total{worker="0",code="200",protocol="HTTP/1"}';
   for (let i = 0; i < 20; i++) await exchange(program.port, get("/"));
   const before = await series("epollet_requests_total");
   assertEquals([before.length, before[0]! + before[1]!], [2, 20]);

@@ -161,8 +161,8 @@ Deno.test("metrics: all counters in the format of Prometheus, with the worker's 
   for (
     const line of [
       'epollet_build_info{version="1.2.3",poller="epoll-edge",trigger="edge"} 1',
-      'epollet_requests_total{code="200"} 5',
-      'epollet_requests_total{code="404"} 1',
+      'epollet_requests_total{code="200",protocol="HTTP/1"} 5',
+      'epollet_requests_total{code="404",protocol="HTTP/1"} 1',
       'epollet_request_duration_seconds_bucket{le="0.00005"} 3',
       'epollet_request_duration_seconds_bucket{le="0.0001"} 5',
       'epollet_request_duration_seconds_bucket{le="10"} 5',
@@ -176,7 +176,7 @@ Deno.test("metrics: all counters in the format of Prometheus, with the worker's 
     ]
   ) assert(lines.includes(line), `${line}\n${text}`);
   const several = metricsText([used(1), used(2)], "1").split("\n");
-  assert(several.includes('epollet_requests_total{worker="1",code="200"} 5'));
+  assert(several.includes('epollet_requests_total{worker="1",code="200",protocol="HTTP/1"} 5'));
   assert(several.includes('process_open_fds{worker="0"} 12'));
   assertEquals(several.filter((line) => line === "# TYPE epollet_requests_total counter").length, 1);
   assert(

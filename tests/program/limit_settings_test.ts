@@ -23,6 +23,7 @@ const WRITTEN: Readonly<Record<string, readonly (readonly [string | number, unkn
   maxHead: [["64K", 64 * 1024], [1024, 1024], ["1M", 1024 ** 2]],
   maxFields: [[500, 500], ["1", 1]],
   maxBody: [["10M", 10 * 1024 ** 2], [0, 0]],
+  maxStreams: [[1, 1], ["10000", 10_000]],
   maxConnections: [[1, 1], ["5000", 5000]],
   maxPerIp: [[20, 20], [0, Infinity]],
   rate: [[10, { requests: 10, periodMs: 1000 }], ["90/m", { requests: 90, periodMs: 60_000 }], ["0", null]],
@@ -77,6 +78,8 @@ Deno.test("a bad limit is named, with what was expected", () => {
       "5/d",
       "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: unlimited",
     ],
+    ["max-streams", "maxStreams", "0", "a whole number from 1 to 10000"],
+    ["max-streams", "maxStreams", "10001", "a whole number from 1 to 10000"],
     ["rate-burst", "rateBurst", "0", "a whole number from 1 on"],
     ["rate-burst", "rateBurst", "2.5", "a whole number from 1 on"],
     [

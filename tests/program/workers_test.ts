@@ -45,7 +45,9 @@ Deno.test("workers serve on one port, and the kernel spreads clients among them"
   const [, admin] = /Admin at http:\/\/127\.0\.0\.1:(\d+)\//.exec(program.stdout) ?? [];
   for (let i = 0; i < 64; i++) assertEquals((await exchange(program.port, get("/"))).text, "hello");
   const { text } = await exchange(Number(admin), get("/metrics"));
-  const served = Array.from(text.matchAll(/^epollet_requests_total\{worker="\d",code="200"\} (\d+)$/gm));
+  const served = Array.from(
+    text.matchAll(/^epollet_requests_total\{worker="\d",code="200",protocol="HTTP\/1"\} (\d+)$/gm),
+  );
   const counts = served.map(([, count]) => Number(count));
   assertEquals(counts.length, 2);
   assertEquals(counts[0]! + counts[1]!, 64);

@@ -39,7 +39,7 @@ Deno.test("a head becomes one of HTTP/1, with the authority as Host before all o
   assertEquals(status, 0);
   assertEquals(
     latin1(head.bytes, head.start, head.end),
-    "GET /x?y HTTP/2\r\nhost: a.test\r\naccept: */*\r\ncookie: a=1\r\ncookie: b=2\r\nrange: bytes=0-\r\n\r\n",
+    "GET /x?y HTTP/2.0\r\nhost: a.test\r\naccept: */*\r\ncookie: a=1\r\ncookie: b=2\r\nrange: bytes=0-\r\n\r\n",
   );
   assertEquals([request.method, request.path, request.query, request.authority], [
     "GET",
@@ -55,7 +55,7 @@ Deno.test("a head becomes one of HTTP/1, with the authority as Host before all o
     false,
   ]);
   assertEquals([...request.headers()].map(([name]) => name), ["host", "accept", "cookie", "cookie", "range"]);
-  assertEquals(latin1(request.buffer, request.lineStart, request.lineEnd), "GET /x?y HTTP/2");
+  assertEquals(latin1(request.buffer, request.lineStart, request.lineEnd), "GET /x?y HTTP/2.0");
 });
 
 Deno.test("a Host field may stand for the authority, or beside it if it says the same", () => {

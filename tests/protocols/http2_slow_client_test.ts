@@ -23,7 +23,7 @@ async function narrow(port: number, isSecure = false): Promise<Http2Wire> {
   const secure = TlsClient.on(plain, { alpn: ["h2"] });
   if (isSecure) assertEquals(await secure.untilReady(() => secure.handshake()), 0);
   const raw = isSecure ? secure : plain;
-  return await Http2Wire.on({
+  return await Http2Wire.over({
     async read(buffer) {
       for (;;) {
         const count = raw.tryReceive(buffer as Uint8Array<ArrayBuffer>);

@@ -260,19 +260,6 @@ Deno.test("HTTP/2: a client that opens no window, or opens it in drops, is sent 
   });
 });
 
-Deno.test("HTTP/2: a server that stops says so, and finishes what has begun", async () => {
-  await withServer({ http2: true, handler }, async ({ port, server }) => {
-    using wire = await Http2Wire.connect(port);
-    await wire.send(headers(1, getFields("/later")));
-    await sleep(5);
-    server.shutdown();
-    const goAway = await wire.expect(GOAWAY);
-    assertEquals([readUint32(goAway.payload, 0), readUint32(goAway.payload, 4)], [1, ErrorCode.NO_ERROR]);
-    assertEquals(textOf((await wire.response(1))?.body), "later");
-    assertEquals(await wire.next(), null);
-  });
-});
-
 Deno.test("HTTP/2: what waits for windows counts as held in memory, until it is sent or its client is gone", async () => {
   await withServer({ http2: true, handler }, async ({ port }) => {
     const before = bodyMemory.bytes;

@@ -2,7 +2,7 @@
  * A client of HTTP/2 that sends frames of the test's own, right or wrong, and tells what comes back.
  * @module
  */
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { latin1 } from "../../server/http/characters.ts";
 import {
   Flag,
@@ -109,6 +109,9 @@ export class Http2Wire implements Disposable {
   /** Every frame that has come. */
   readonly frames: Frame[] = [];
 
+  /** How reading has failed; null after a proper end, or before. */
+  failure: Error | null = null;
+
   private constructor(connection: Bytestream) {
     this.#connection = connection;
   }
@@ -118,16 +121,29 @@ export class Http2Wire implements Disposable {
     port: number,
     settings: Uint8Array = frame(FrameType.SETTINGS, 0, 0),
   ): Promise<Http2Wire> {
-    return await Http2Wire.on(await Deno.connect({ hostname: "127.0.0.1", port }), settings);
+    return await Http2Wire.over(await Deno.connect({ hostname: "127.0.0.1", port }), settings);
   }
 
-  /** The same on a connection of the test's own. */
-  static async on(
+  /** Connects with TLS to a server whose certificate `authority` (in PEM) has issued. */
+  static async connectTls(port: number, authority: string): Promise<Http2Wire> {
+    const connection = await Deno.connectTls({
+      hostname: "localhost",
+      port,
+      caCerts: [authority],
+      alpnProtocols: ["h2"],
+    });
+    assertEquals((await connection.handshake()).alpnProtocol, "h2");
+    return await Http2Wire.over(connection);
+  }
+
+  /** Sends the preface and `settings` on `connection`, which is closed with the wire. `before` is sent first. */
+  static async over(
     connection: Bytestream,
     settings: Uint8Array = frame(FrameType.SETTINGS, 0, 0),
+    before: Uint8Array = new Uint8Array(0),
   ): Promise<Http2Wire> {
     const wire = new Http2Wire(connection);
-    await wire.send(new TextEncoder().encode(PREFACE), settings);
+    await wire.send(before, new TextEncoder().encode(PREFACE), settings);
     return wire;
   }
 
@@ -158,7 +174,11 @@ export class Http2Wire implements Disposable {
       }
       if (this.#hasEnded) return null;
       const chunk = new Uint8Array(65_536);
-      const count = await awaited(this.#connection.read(chunk).catch(() => null), "bytes of the server");
+      const reading = this.#connection.read(chunk).catch((error) => {
+        this.failure = error;
+        return null;
+      });
+      const count = await awaited(reading, "bytes of the server");
       if (count === null) this.#hasEnded = true;
       else {
         const joined = new Uint8Array(this.#bytes.length + count);

@@ -30,6 +30,7 @@ export function snapshotWith(overrides: Partial<Snapshot> = {}): Snapshot {
     cache: null,
     heads: { count: 0, bytes: 0, bytesMax: 0 },
     tls: null,
+    http2: null,
     ...overrides,
   };
 }

@@ -3,6 +3,7 @@
  * `server/server_limits.ts`.
  * @module
  */
+import { STREAMS_MOST } from "../../../server/http2_limits.ts";
 import { FIELDS_MOST, HEAD_BYTES_LEAST, HEAD_BYTES_MOST } from "../../../server/limits.ts";
 import type { ServerLimits } from "../../../server/server_limits.ts";
 import { COUNT, COUNT_OR_ANY, COUNT_OR_NULL, RATE, SIZE, size, TIME, wholeNumber } from "./kinds.ts";
@@ -51,6 +52,12 @@ export const LIMIT_TABLE: LimitTable = {
     help: "most header fields of a request; then 431",
   },
   bodyBytesMax: { kind: SIZE, key: "maxBody", help: "largest request body; then 413" },
+  streamsMax: {
+    kind: wholeNumber("COUNT", 1, STREAMS_MOST),
+    key: "maxStreams",
+    help: "most HTTP/2 requests at once per connection",
+    description: "Requests of one HTTP/2 connection at the same time; clients send more of them later.",
+  },
   connectionsMax: {
     kind: COUNT,
     key: "maxConnections",

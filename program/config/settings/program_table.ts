@@ -76,6 +76,14 @@ export const PROGRAM_GROUPS = {
       help: "close the connection after each response",
       description: "Connections stay open after a response.",
     }),
+    http2: entry({
+      kind: SWITCH,
+      default: true,
+      isForStatic: true,
+      fixed: "alone",
+      help: "speak HTTP/1 only",
+      description: "Clients may speak HTTP/2, too: over TLS by ALPN, otherwise with prior knowledge.",
+    }),
   },
 
   TLS: {

@@ -10,21 +10,13 @@ import type { HttpRequest } from "../../http/request.ts";
 import { PIPELINED_REQUESTS_PER_TURN_MAX } from "../../limits.ts";
 import { Interest } from "../../loop/poller.ts";
 import { Http2 } from "../http2/http2.ts";
+import { isHttp2 } from "../http2/rejection.ts";
 import { NextRequest } from "./next_request.ts";
 import { Read, RequestReader } from "./request_reader.ts";
 import { type RequestTaker, Responder } from "./responder.ts";
 
 /** The result of reading what begins with the request line of another version. */
 const NOT_HTTP1 = -505;
-/** The beginning of the preface of HTTP/2 (RFC 9113 §3.4), which is such a line. */
-const PREFACE = "PRI * HTTP/2.0\r\n";
-
-function isPreface({ bytes, start, end }: { bytes: Uint8Array; start: number; end: number }): boolean {
-  if (end - start < PREFACE.length) return false;
-  for (let i = 0; i < PREFACE.length; i++) if (bytes[start + i] !== PREFACE.charCodeAt(i)) return false;
-  return true;
-}
-
 /** HTTP/1 on one connection. */
 export class Http1 implements Protocol {
   readonly #connection: Connection;
@@ -171,7 +163,10 @@ export class Http1 implements Protocol {
       } else if (found === Read.REQUEST) {
         this.#handle(buffers.request);
       } else if (found === Read.HEAD) this.#startBody(buffers.request);
-      else if (found === NOT_HTTP1 && this.#taker === null && connection.context.http2 && isPreface(input)) {
+      else if (
+        found === NOT_HTTP1 && this.#taker === null && connection.context.http2 &&
+        isHttp2(input.bytes, input.start, input.end)
+      ) {
         return new Http2(connection).begin();
       } else responder.reject(-found, buffers.request);
     }

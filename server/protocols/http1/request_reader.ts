@@ -21,6 +21,13 @@ export const Read = {
   HEAD: 2,
 } as const;
 
+const DIGIT_1 = 0x31;
+
+/** Returns true for a head whose line ends with `HTTP/1.0` or `HTTP/1.1`. Heads of HTTP/2 are written like those of HTTP/1. */
+function isHttp1({ buffer, lineEnd }: HttpRequest): boolean {
+  return buffer[lineEnd - 3] === DIGIT_1;
+}
+
 /** The limits above which a request is rejected. */
 export type RequestLimits = Pick<ServerLimits, "headBytesMax" | "fieldsMax" | "bodyBytesMax">;
 
@@ -82,7 +89,7 @@ export class RequestReader {
     const { view, start, end } = input;
     if (view !== null) {
       const known = heads.find(view, start, end - start);
-      if (known !== null && known.fieldCount <= fieldsMax) {
+      if (known !== null && known.fieldCount <= fieldsMax && isHttp1(known)) {
         buffers.request = known;
         input.start += known.headLength;
         return Read.REQUEST;

@@ -62,14 +62,15 @@ export class FrameHandler {
       case FrameType.PING:
         if (id !== 0) return PROTOCOL_ERROR;
         if (end - start !== PING_BYTES) return FRAME_SIZE_ERROR;
-        if (!isAck && this.#session.charge()) {
+        if (isAck) this.#session.pong(bytes.subarray(start, end));
+        else if (this.#session.charge()) {
           this.#session.writer.frame(FrameType.PING, Flag.ACK, 0, bytes.subarray(start, end));
         }
         return NO_ERROR;
       case FrameType.GOAWAY:
         if (id !== 0) return PROTOCOL_ERROR;
         if (end - start < GOAWAY_BYTES_MIN) return FRAME_SIZE_ERROR;
-        this.#session.isDraining = true;
+        this.#session.isClientLeaving = true;
         return NO_ERROR;
       case FrameType.WINDOW_UPDATE:
         return this.#widen(id, bytes, start, end);
@@ -140,8 +141,8 @@ export class FrameHandler {
     if (length !== 4) return FRAME_SIZE_ERROR;
     const stream = this.#session.streams.get(id);
     if (!this.#session.charge() || stream === undefined) return NO_ERROR;
-    this.#session.streams.drop(stream);
-    stream.exchange.onClosed();
+    this.#session.connection.context.accounting.counters.http2.takeReset();
+    this.#session.streams.abandon(stream);
     return NO_ERROR;
   }
 
@@ -150,7 +151,8 @@ export class FrameHandler {
     if (id % 2 === 0) return PROTOCOL_ERROR;
     if (id <= streams.last) {
       const stream = streams.get(id);
-      if (stream === undefined || stream.hasClientEnded) return STREAM_CLOSED;
+      const isClosed = stream === undefined || stream.hasClientEnded;
+      if (isClosed && id <= streams.lastServed) return STREAM_CLOSED;
     }
     const code = heads.begin(flags, id, bytes, start, end);
     if (code !== NO_ERROR) return code;
@@ -162,7 +164,13 @@ export class FrameHandler {
 
   #continuation(flags: number, id: number, bytes: Bytes, start: number, end: number): ErrorCode {
     if (start === end && !this.#session.charge()) return NO_ERROR;
-    const code = this.#session.heads.continue(flags, bytes, start, end);
+    const code = this.#session.heads.continue(
+      flags,
+      bytes,
+      start,
+      end,
+      this.#session.connection.context.limits,
+    );
     return code === NO_ERROR && this.#session.heads.incompleteStream === 0 ? this.#head(id) : code;
   }
 
@@ -175,8 +183,8 @@ export class FrameHandler {
     streams.last = id;
     const status = heads.readRequest(buffers, limits);
     if (status === null) return ErrorCode.COMPRESSION_ERROR;
+    if (id > streams.lastServed) return NO_ERROR; // the client sends it again, elsewhere
     if (status === MALFORMED) this.#streamError(id, PROTOCOL_ERROR);
-    else if (this.#session.isDraining) this.#responder.refuse(id, ErrorCode.REFUSED_STREAM);
     else this.#responder.admit(id, heads.request!, status, hasEnded);
     return NO_ERROR;
   }
@@ -208,8 +216,9 @@ export class FrameHandler {
     if (returned > 0) this.#session.writer.number(FrameType.WINDOW_UPDATE, 0, returned);
     const stream = streams.get(id);
     const hasEnded = (flags & Flag.END_STREAM) !== 0;
-    if (stream === undefined) this.#session.charge(); // it was reset or answered meanwhile
-    else if (stream.hasClientEnded) this.#responder.resetStream(stream, STREAM_CLOSED);
+    if (stream === undefined) { // it was reset or answered meanwhile, or is not served
+      if (id <= streams.lastServed) this.#session.charge();
+    } else if (stream.hasClientEnded) this.#responder.resetStream(stream, STREAM_CLOSED);
     else if (start < end || hasEnded || this.#session.charge()) {
       this.#responder.receive(stream, bytes.subarray(start, end), length, hasEnded);
     }

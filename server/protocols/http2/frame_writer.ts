@@ -3,22 +3,19 @@
  * @module
  */
 import type { Connection } from "../../connection/connection.ts";
+import { FRAME_GATHER_BYTES_MAX, FRAME_WRITE_BYTES_MAX } from "../../http2_limits.ts";
 import { Interest } from "../../loop/poller.ts";
 import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead, writeUint32 } from "./frame.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Room for the frames of one turn. */
-const ROOM_BYTES = 256 * 1024;
-/** How much is put together before it is sent, if the socket takes all of it. */
-const WRITE_BYTES_MAX = 64 * 1024;
-const shared: Bytes = new Uint8Array(ROOM_BYTES);
+const shared: Bytes = new Uint8Array(FRAME_GATHER_BYTES_MAX);
 
 /** Collects the frames of one connection during a turn. */
 export class FrameWriter {
   readonly #connection: Connection;
   #length = 0;
-  /** Bytes that the socket has taken since it was full, up to twice {@linkcode WRITE_BYTES_MAX}. */
+  /** Bytes that the socket has taken since it was full, up to twice {@linkcode FRAME_WRITE_BYTES_MAX}. */
   #takenBytes = 0;
   /** The total of what was sent, or waits for the socket. */
   writtenBytes = 0;
@@ -39,7 +36,7 @@ export class FrameWriter {
 
   /** True if there is room for one more frame of the largest size. */
   get hasRoom(): boolean {
-    return this.#length + FRAME_HEAD_BYTES + FRAME_BYTES_MAX <= ROOM_BYTES;
+    return this.#length + FRAME_HEAD_BYTES + FRAME_BYTES_MAX <= FRAME_GATHER_BYTES_MAX;
   }
 
   /**
@@ -47,7 +44,7 @@ export class FrameWriter {
    * for a socket that was full lately.
    */
   get isLow(): boolean {
-    return this.#length < Math.min(Math.max(this.#takenBytes >> 1, FRAME_BYTES_MAX), WRITE_BYTES_MAX);
+    return this.#length < Math.min(Math.max(this.#takenBytes >> 1, FRAME_BYTES_MAX), FRAME_WRITE_BYTES_MAX);
   }
 
   advance(bytes: number): void {
@@ -86,7 +83,7 @@ export class FrameWriter {
   }
 
   #reserve(bytes: number): void {
-    if (this.#length + bytes > ROOM_BYTES) this.send();
+    if (this.#length + bytes > FRAME_GATHER_BYTES_MAX) this.send();
   }
 
   /**
@@ -104,7 +101,7 @@ export class FrameWriter {
     if (sent > 0) accounting.counters.send(sent);
     output.append(buffers, shared, sent, length);
     const isTaken = sent === length && transport.wants(fd) === Interest.NONE;
-    this.#takenBytes = isTaken ? Math.min(this.#takenBytes + length, 2 * WRITE_BYTES_MAX) : 0;
+    this.#takenBytes = isTaken ? Math.min(this.#takenBytes + length, 2 * FRAME_WRITE_BYTES_MAX) : 0;
     return isTaken;
   }
 }

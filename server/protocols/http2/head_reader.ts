@@ -10,6 +10,8 @@
 import type { Buffers } from "../../connection/buffers.ts";
 import { KnownRequest } from "../../http/heads/known_request.ts";
 import type { HttpRequest } from "../../http/request.ts";
+import { CONTINUATIONS_MAX, FRAME_BYTES_MAX } from "../../http2_limits.ts";
+import { HEAD_BYTES_MAX } from "../../limits.ts";
 import type { ServerLimits } from "../../server_limits.ts";
 import { ErrorCode } from "./errors.ts";
 import { Flag, readUint31 } from "./frame.ts";
@@ -19,13 +21,10 @@ import { MALFORMED, RequestHead } from "./request_head.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 type HeadLimits = Pick<ServerLimits, "headBytesMax" | "fieldsMax">;
 
-/** The largest head, and how many frames may continue it. */
-export const HEAD_BYTES_MAX: number = 16 * 1024;
-const CONTINUATIONS_MAX = 8;
 const PRIORITY_BYTES = 5;
 const NOTHING: Bytes = new Uint8Array(0);
 
-/** The head that is being decoded: one at a time, of all connections. */
+/** The head that is being decoded: one at a time, of all connections. It grows with the limit. */
 const head = new RequestHead(HEAD_BYTES_MAX);
 
 /** Reads the heads of one connection. */
@@ -71,9 +70,10 @@ export class HeadReader {
   }
 
   /** Takes CONTINUATION. Returns an error of the connection. */
-  continue(flags: number, bytes: Bytes, start: number, end: number): ErrorCode {
+  continue(flags: number, bytes: Bytes, start: number, end: number, { headBytesMax }: HeadLimits): ErrorCode {
     if (this.incompleteStream === 0) return ErrorCode.PROTOCOL_ERROR;
-    if (++this.#continuations > CONTINUATIONS_MAX) return ErrorCode.ENHANCE_YOUR_CALM;
+    const continuationsMax = Math.max(CONTINUATIONS_MAX, Math.ceil(headBytesMax * 2 / FRAME_BYTES_MAX));
+    if (++this.#continuations > continuationsMax) return ErrorCode.ENHANCE_YOUR_CALM;
     const joined = new Uint8Array(this.end + end - start);
     joined.set(this.block);
     joined.set(bytes.subarray(start, end), this.end);
@@ -100,7 +100,7 @@ export class HeadReader {
     }
     const scratch = buffers.scratchFor(limits.fieldsMax);
     buffers.request = this.request = scratch;
-    head.begin(scratch, Math.min(limits.headBytesMax, HEAD_BYTES_MAX), limits.fieldsMax);
+    head.begin(scratch, limits.headBytesMax, limits.fieldsMax);
     if (!this.#decoder.decode(this.block, this.start, this.end, head)) return null;
     const status = head.finish(hasEnded);
     if (status === 0 && hasEnded) this.#find(buffers, scratch);
@@ -130,7 +130,7 @@ export class HeadReader {
 
   /** Reads the block as trailers, which are dropped. Returns an error of the connection, or of the stream. */
   readTrailers(limits: HeadLimits): { readonly connection: ErrorCode; readonly stream: ErrorCode } {
-    head.begin(null, Math.min(limits.headBytesMax, HEAD_BYTES_MAX), limits.fieldsMax);
+    head.begin(null, limits.headBytesMax, limits.fieldsMax);
     const isRight = this.#decoder.decode(this.block, this.start, this.end, head);
     return {
       connection: isRight ? ErrorCode.NO_ERROR : ErrorCode.COMPRESSION_ERROR,

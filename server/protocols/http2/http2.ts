@@ -1,6 +1,9 @@
 /**
  * HTTP/2 on a connection: its beginning, its turns and its end.
  *
+ * A server that stops sends GOAWAY twice (RFC 9113 §6.8): first with the largest number, since requests may be on their way.
+ * These are served. Once the client has answered a PING, it knows, and the second GOAWAY has the number of the last stream.
+ *
  * Source: RFC 9113.
  * @module
  */
@@ -8,29 +11,52 @@ import type { Connection } from "../../connection/connection.ts";
 import type { Activity, Protocol } from "../../connection/protocol.ts";
 import { MinimumRate } from "../../connection/minimum_rate.ts";
 import { Interest } from "../../loop/poller.ts";
+import {
+  CONNECTION_WINDOW_BYTES,
+  FRAMES_PER_TURN_MAX,
+  LAST_STREAM_WAIT_MS,
+  PULLED_BYTES_PER_TURN_MAX,
+  STREAM_WINDOW_BYTES,
+  UNSENT_BYTES_MAX,
+} from "../../http2_limits.ts";
+import type { ServerLimits } from "../../server_limits.ts";
 import { ErrorCode } from "./errors.ts";
-import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, PREFACE, readUint31, Setting } from "./frame.ts";
+import {
+  FRAME_BYTES_MAX,
+  FRAME_HEAD_BYTES,
+  FrameType,
+  INT31_MAX,
+  PREFACE,
+  readUint31,
+  Setting,
+} from "./frame.ts";
 import { FrameHandler } from "./frame_handler.ts";
 import { FrameWriter } from "./frame_writer.ts";
-import { HEAD_BYTES_MAX, HeadReader } from "./head_reader.ts";
+import { HeadReader } from "./head_reader.ts";
 import { Responder, type Session } from "./responder.ts";
 import { PeerSettings, settingsPayload } from "./settings.ts";
-import { CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, Streams, STREAMS_MAX } from "./streams.ts";
+import { Streams } from "./streams.ts";
 import { Trouble } from "./trouble.ts";
 
-/** What one connection sends of its streams in a turn. */
-const PULLED_BYTES_PER_TURN_MAX = 256 * 1024;
-/** What may wait in the socket of a connection with several streams, or with one that the socket does not take at once. */
-const UNSENT_BYTES_MAX = 16 * 1024;
-/** Frames of one connection in a turn. */
-const FRAMES_PER_TURN_MAX = 32;
 const PREFACE_BYTES = new TextEncoder().encode(PREFACE);
-const OWN_SETTINGS = settingsPayload([
-  [Setting.MAX_CONCURRENT_STREAMS, STREAMS_MAX],
-  [Setting.INITIAL_WINDOW_SIZE, STREAM_WINDOW_BYTES],
-  [Setting.MAX_HEADER_LIST_SIZE, HEAD_BYTES_MAX],
-  [Setting.NO_RFC7540_PRIORITIES, 1],
-]);
+/** The payload of the PING after the first GOAWAY. */
+const LAST_CALL = new TextEncoder().encode("lastcall");
+const ownSettings = new WeakMap<ServerLimits, Uint8Array<ArrayBuffer>>();
+
+/** Returns the settings of this side. */
+function settingsFor(limits: ServerLimits): Uint8Array<ArrayBuffer> {
+  let payload = ownSettings.get(limits);
+  if (payload === undefined) {
+    payload = settingsPayload([
+      [Setting.MAX_CONCURRENT_STREAMS, limits.streamsMax],
+      [Setting.INITIAL_WINDOW_SIZE, STREAM_WINDOW_BYTES],
+      [Setting.MAX_HEADER_LIST_SIZE, limits.headBytesMax],
+      [Setting.NO_RFC7540_PRIORITIES, 1],
+    ]);
+    ownSettings.set(limits, payload);
+  }
+  return payload;
+}
 
 /** HTTP/2 on one connection. */
 export class Http2 implements Protocol, Session {
@@ -39,13 +65,17 @@ export class Http2 implements Protocol, Session {
   readonly connection: Connection;
   readonly writer: FrameWriter;
   readonly settings: PeerSettings = new PeerSettings();
-  readonly streams: Streams = new Streams();
+  readonly streams: Streams;
   readonly heads: HeadReader = new HeadReader();
   readonly #responder: Responder;
   readonly #frames: FrameHandler;
   readonly #trouble = new Trouble();
   #hasPreface = false;
-  isDraining = false;
+  isClientLeaving = false;
+  /** When the last stream is told at the latest; Infinity unless the first GOAWAY was sent. */
+  #lastCallUntilMs = Infinity;
+  /** The last stream when the connection became idle; −1 while it is not idle. */
+  #idleAfter = -1;
   /** The instant by which the head that has begun must be complete: at first, the client's settings. */
   headUntilMs: number = Infinity;
   /** The rate at which a client takes what its windows hold back; null while they hold back nothing. */
@@ -55,6 +85,7 @@ export class Http2 implements Protocol, Session {
 
   constructor(connection: Connection) {
     this.connection = connection;
+    this.streams = new Streams(connection.context.limits.streamsMax);
     this.writer = new FrameWriter(connection);
     this.#responder = new Responder(this);
     this.#frames = new FrameHandler(this, this.#responder);
@@ -62,13 +93,17 @@ export class Http2 implements Protocol, Session {
 
   /** Makes the connection speak HTTP/2, and sends the settings of this side. */
   begin(): void {
-    const { connection, connection: { context: { reactor, limits } } } = this;
+    const { connection, connection: { context: { reactor, limits, isDraining, accounting, buffers } } } =
+      this;
     connection.speak(this);
-    this.writer.frame(FrameType.SETTINGS, 0, 0, OWN_SETTINGS);
+    accounting.counters.http2.begin();
+    this.writer.frame(FrameType.SETTINGS, 0, 0, settingsFor(limits));
     this.writer.number(FrameType.WINDOW_UPDATE, 0, CONNECTION_WINDOW_BYTES - STREAM_WINDOW_BYTES);
+    if (isDraining) this.#announceEnd();
     this.writer.send();
+    if (connection.output.hasGathered(buffers)) connection.flush(); // the transport is still sending its handshake
     this.headUntilMs = reactor.now + limits.headTimeoutMs;
-    connection.expireAt(this.headUntilMs);
+    connection.expireAt(Math.min(this.headUntilMs, this.#lastCallUntilMs));
   }
 
   get activity(): Activity {
@@ -77,6 +112,10 @@ export class Http2 implements Protocol, Session {
 
   limitUnsent(): void {
     this.connection.sending.limitUnsent(UNSENT_BYTES_MAX);
+  }
+
+  countStreams(): Record<string, number> {
+    return this.streams.countStates();
   }
 
   charge(): boolean {
@@ -126,14 +165,36 @@ export class Http2 implements Protocol, Session {
   }
 
   onSettled(): void {
-    const { connection, connection: { context: { reactor, limits } } } = this;
-    for (const { exchange } of this.streams.all()) exchange.update();
+    const { connection, streams, connection: { keeper, context: { keepAlive } } } = this;
+    let untilMs = Math.min(this.headUntilMs, this.#lastCallUntilMs);
+    for (const stream of streams.all()) {
+      stream.exchange.update();
+      untilMs = Math.min(untilMs, stream.bodyUntilMs);
+    }
     if (connection.retired || connection.isBlocked) return;
-    const { count } = this.streams;
-    if (count === 0 && (this.#hasEnded || this.isDraining)) return connection.finish(true);
-    const isIdle = count === 0 && this.headUntilMs === Infinity;
-    const untilMs = isIdle ? reactor.now + limits.keepAliveTimeoutMs : this.#stallUntilMs();
-    connection.expireAt(Math.min(untilMs, this.headUntilMs));
+    if (streams.count > 0) {
+      this.#noteBusy();
+      return connection.expireAt(Math.min(untilMs, this.#stallUntilMs()));
+    }
+    this.#stall = null;
+    if (!keepAlive && streams.last > 0 && this.headUntilMs === Infinity && !this.#isEnding) {
+      this.#tellLast();
+      this.writer.send();
+      if (!connection.flush()) return;
+    }
+    if (this.#isEnding || untilMs !== Infinity) this.#noteBusy();
+    if (this.#isEnding) return connection.finish(true);
+    connection.expireAt(untilMs);
+    if (untilMs === Infinity && this.#idleAfter !== streams.last) { // of what else comes, such as PING, no time begins anew
+      this.#idleAfter = streams.last;
+      keeper.noteIdle(connection);
+    }
+  }
+
+  #noteBusy(): void {
+    if (this.#idleAfter < 0) return;
+    this.#idleAfter = -1;
+    this.connection.keeper.noteBusy(this.connection);
   }
 
   /** Returns when to check next whether the client takes what its windows hold back; Infinity if they hold back nothing. */
@@ -151,27 +212,78 @@ export class Http2 implements Protocol, Session {
   }
 
   onDeadline(): void {
-    const {
-      connection,
-      connection: { context: { reactor: { now }, limits: { sendTimeoutMs, sendRateMin } } },
-    } = this;
-    const stall = this.#stall;
-    const isInTime = now < this.headUntilMs && stall !== null &&
-      !stall.isTooSlow(now, this.writer.writtenBytes, sendTimeoutMs, sendRateMin);
-    if (!isInTime) this.#fail(ErrorCode.NO_ERROR);
-    connection.settle();
+    const { reactor: { now }, limits: { sendTimeoutMs, sendRateMin } } = this.connection.context;
+    const isTooSlow = this.#stall?.isTooSlow(now, this.writer.writtenBytes, sendTimeoutMs, sendRateMin);
+    if (isTooSlow === true || now >= this.headUntilMs) this.#fail(ErrorCode.NO_ERROR);
+    else {
+      if (now >= this.#lastCallUntilMs) this.#tellLast();
+      this.streams.dismissLate(now);
+    }
+    this.#pull();
+    this.connection.settle();
+  }
+
+  endIdle(): void {
+    this.#fail(ErrorCode.NO_ERROR);
+    this.connection.settle();
   }
 
   onClosed(): void {
-    this.streams.end();
+    this.streams.abandonAll();
   }
 
+  // The end
+
   drain(): void {
-    this.isDraining = true;
-    this.writer.goAway(this.streams.last, ErrorCode.NO_ERROR);
-    this.writer.send();
-    for (const { exchange } of this.streams.all()) exchange.drain();
+    if (!this.#hasEnded && this.#lastCallUntilMs === Infinity && !this.#isEnding) {
+      this.#announceEnd();
+      this.writer.send();
+      for (const { exchange } of this.streams.all()) exchange.drain();
+    }
     this.connection.settle();
+  }
+
+  /** True if the connection ends with its last stream. */
+  get #isEnding(): boolean {
+    return this.#hasEnded || this.isClientLeaving || this.streams.lastServed !== INT31_MAX;
+  }
+
+  /** Announces the end. Until the client knows, its requests are served. */
+  #announceEnd(): void {
+    const { reactor, limits: { keepAliveMinTimeoutMs } } = this.connection.context;
+    const waitMs = Math.min(keepAliveMinTimeoutMs, LAST_STREAM_WAIT_MS);
+    if (waitMs === 0) return this.#tellLast();
+    this.writer.goAway(INT31_MAX, ErrorCode.NO_ERROR);
+    this.writer.frame(FrameType.PING, 0, 0, LAST_CALL);
+    this.#lastCallUntilMs = reactor.now + waitMs;
+  }
+
+  pong(payload: Uint8Array): void {
+    if (this.#lastCallUntilMs === Infinity || !LAST_CALL.every((byte, i) => byte === payload[i])) {
+      this.charge();
+    } else this.#tellLast();
+  }
+
+  /** Tells the client which stream is the last that is served. */
+  #tellLast(): void {
+    this.#lastCallUntilMs = Infinity;
+    this.streams.lastServed = this.streams.last;
+    this.#goAway(ErrorCode.NO_ERROR);
+  }
+
+  #goAway(code: ErrorCode): void {
+    const { last, lastServed } = this.streams;
+    this.writer.goAway(Math.min(last, lastServed), code);
+    this.connection.context.accounting.counters.http2.goAway(code);
+  }
+
+  /** Ends the connection (§5.4.1). */
+  #fail(code: ErrorCode): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#goAway(code);
+    this.writer.send();
+    this.streams.abandonAll();
   }
 
   /** Sends what is written, and what may be. */
@@ -188,15 +300,6 @@ export class Http2 implements Protocol, Session {
       if (!hasMore || !isTaken) break;
     }
     if (hasMore && !connection.isBlocked) connection.context.reactor.again(connection);
-  }
-
-  /** Ends the connection (§5.4.1). */
-  #fail(code: ErrorCode): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
-    this.writer.goAway(this.streams.last, code);
-    this.writer.send();
-    this.streams.end();
   }
 
   // Frames

@@ -1,5 +1,5 @@
 /**
- * The head of a request from the fields of its block, written as a head of HTTP/1 (`GET / HTTP/2`, `host: …`). So
+ * The head of a request from the fields of its block, written as a head of HTTP/1 (`GET / HTTP/2.0`, `host: …`). So
  * handlers, the cache of heads, rules and the log need no code for HTTP/2.
  *
  * Source: RFC 9113 §8.2 and §8.3, RFC 9110 §7.2.
@@ -22,7 +22,8 @@ const UPPER_A = 0x41;
 const UPPER_Z = 0x5a;
 /** `: ` */
 const GAP_BYTES = 2;
-const VERSION = " HTTP/2\r\n";
+/** With a minor version, as the logs of other servers have it. No head of HTTP/1 has this one. */
+const VERSION = " HTTP/2.0\r\n";
 const HOST = "host: ";
 const PSEUDO = [":method", ":scheme", ":authority", ":path"] as const;
 /** Fields about one connection (§8.2.2). */
@@ -34,9 +35,9 @@ const framing = new FramingFields();
 
 /** A request that is being put together. One object serves all connections. */
 export class RequestHead implements FieldReceiver {
-  bytes: Uint8Array<ArrayBuffer>;
+  bytes!: Uint8Array<ArrayBuffer>;
   /** `bytes` for the comparison of words. */
-  view: DataView;
+  view!: DataView;
   end = 0;
   limit = 0;
   readonly gap: number = GAP_BYTES;
@@ -46,17 +47,23 @@ export class RequestHead implements FieldReceiver {
   #fieldsMax = 0;
   /** Where the fields begin, behind the room for the request line and Host. */
   #fieldsStart = 0;
+  #bytesMax = 0;
   #isMalformed = false;
   #isTooLarge = false;
   #isTrailer = false;
   #hasFields = false;
   /** Start and end of the value of each of {@linkcode PSEUDO}; −1 without it. */
   readonly #pseudo = new Int32Array(PSEUDO.length * 2);
-  readonly #values: Uint8Array<ArrayBuffer>;
+  #values!: Uint8Array<ArrayBuffer>;
   #valuesEnd = 0;
 
-  /** `bytesMax` is the largest head. */
+  /** `bytesMax` is the largest head; {@linkcode RequestHead.begin} makes room for larger ones. */
   constructor(bytesMax: number) {
+    this.#grow(bytesMax);
+  }
+
+  #grow(bytesMax: number): void {
+    this.#bytesMax = bytesMax;
     // The line and Host are at most as long as what they are made of, and these.
     this.#fieldsStart = bytesMax + VERSION.length + HOST.length + 4;
     this.bytes = new Uint8Array(this.#fieldsStart + bytesMax + 4);
@@ -66,6 +73,7 @@ export class RequestHead implements FieldReceiver {
 
   /** Begins a request, or its trailers if `request` is null. `bytesMax` bounds the head, whose sizes §6.5.2 defines. */
   begin(request: HttpRequest | null, bytesMax: number, fieldsMax: number): void {
+    if (bytesMax > this.#bytesMax) this.#grow(bytesMax);
     this.#request = request;
     this.#isTrailer = request === null;
     this.#fieldsMax = fieldsMax;

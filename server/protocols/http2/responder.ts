@@ -15,6 +15,7 @@ import { encodeUtf8 } from "../../http/characters.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { HttpResponse } from "../../http/response.ts";
 import { waitSecondsOf } from "../../exchange/overload.ts";
+import { STREAM_WINDOW_BYTES } from "../../http2_limits.ts";
 import { ErrorCode } from "./errors.ts";
 import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
@@ -25,7 +26,7 @@ import { ResponseBlock } from "./response_block.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { PeerSettings } from "./settings.ts";
 import { Stream, type StreamOwner } from "./stream.ts";
-import { STREAM_WINDOW_BYTES, type Streams, STREAMS_MAX } from "./streams.ts";
+import type { Streams } from "./streams.ts";
 
 /** The head of 100 (Continue). */
 const CONTINUE_BLOCK = (() => {
@@ -52,14 +53,16 @@ export interface Session {
   readonly streams: Streams;
   readonly heads: HeadReader;
   readonly settings: PeerSettings;
-  /** No new stream is served. */
-  isDraining: boolean;
+  /** The client has said that it leaves: the connection ends with its last stream. */
+  isClientLeaving: boolean;
   /** The instant by which the head that has begun must be complete; Infinity if there is none. */
   headUntilMs: number;
   /** Lets little wait in the socket from now on, because something more urgent may follow. */
   limitUnsent(): void;
   /** Counts what costs this side more than the client. Returns false if the connection has ended for that. */
   charge(): boolean;
+  /** Takes the answer to a PING. */
+  pong(payload: Uint8Array): void;
 }
 
 /** Answers requests. */
@@ -103,14 +106,14 @@ export class Responder implements StreamOwner {
   /** Takes the request of a new stream. `status` is that of its head; 0 for one that is right. */
   admit(id: number, request: HttpRequest, status: number, hasEnded: boolean): void {
     const { context } = this.connection;
-    const { count } = this.#session.streams;
-    if (count >= STREAMS_MAX) return this.refuse(id, ErrorCode.REFUSED_STREAM);
+    const { streams, streams: { count } } = this.#session;
+    if (count >= streams.countMax) return this.refuse(id, ErrorCode.REFUSED_STREAM);
     if (count > 0) this.#session.limitUnsent();
     if (status < 0) return this.#answer(id, request, errorResponse(-status), hasEnded);
     if (hasEnded) return this.#call(id, request, null);
     const stream = this.#keep(this.#open(id), request);
     if (request.contentLength > context.limits.bodyBytesMax) return stream.exchange.dismiss(413);
-    if (context.handler.ignoresBodies) return; // it is called when the body has come
+    if (context.handler.ignoresBodies) return stream.awaitBody(); // it is called when the body has come
     request.incoming = stream.exchange.openBody();
     this.#call(id, request, stream);
   }
@@ -118,7 +121,11 @@ export class Responder implements StreamOwner {
   /** Ends a stream that has no object. */
   refuse(id: number, code: ErrorCode): void {
     const { writer } = this.#session;
-    if (this.#session.charge()) writer.number(FrameType.RST_STREAM, id, code);
+    if (!this.#session.charge()) return;
+    writer.number(FrameType.RST_STREAM, id, code);
+    const { http2 } = this.connection.context.accounting.counters;
+    if (code === ErrorCode.REFUSED_STREAM) http2.refuseStream();
+    else http2.resetStream();
   }
 
   #open(id: number): Stream {
@@ -178,7 +185,7 @@ export class Responder implements StreamOwner {
     const bodyLength = request.method === "HEAD" ? 0 : form.bytes.length - form.headLength;
     this.#writeHead(sent, id, bodyLength === 0);
     if (bodyLength > 0) this.#writeBody(form.bytes.subarray(form.headLength), id);
-    context.accounting.sent(fd, request, sent.status, bodyLength, 0, context.reactor.turnMs);
+    context.accounting.answered(fd, request, sent.status, bodyLength, context.reactor.turnMs);
   }
 
   /** True if all of the response may be written at once. */
@@ -244,7 +251,7 @@ export class Responder implements StreamOwner {
     if (request.contentLength >= 0 && receivedBytes !== request.contentLength) {
       return this.resetStream(stream, ErrorCode.PROTOCOL_ERROR);
     }
-    stream.hasClientEnded = true;
+    stream.endInput();
     if (exchange.body !== null) exchange.body.end();
     else if (exchange.isOpen) this.#call(stream.id, request, stream); // the handler ignores bodies
   }
@@ -273,10 +280,8 @@ export class Responder implements StreamOwner {
 
   resetStream(stream: Stream, code: ErrorCode): void {
     if (stream.isOver) return;
-    const { streams } = this.#session;
     this.refuse(stream.id, code);
-    streams.drop(stream);
-    stream.exchange.onClosed();
+    this.#session.streams.abandon(stream);
   }
 
   /** The response is written. */
@@ -284,7 +289,7 @@ export class Responder implements StreamOwner {
     const { fd, context: { accounting } } = this.connection;
     const { exchange, request, status, sentBytes } = stream;
     const { streams, writer } = this.#session;
-    accounting.sent(fd, request, status, sentBytes, 0, exchange.startMs);
+    accounting.answered(fd, request, status, sentBytes, exchange.startMs);
     if (!stream.hasClientEnded) writer.number(FrameType.RST_STREAM, stream.id, ErrorCode.NO_ERROR); // §8.1
     streams.drop(stream);
   }

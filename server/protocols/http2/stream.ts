@@ -7,6 +7,8 @@
  */
 import { readAt } from "../../../ffi/file/file.ts";
 import type { Connection } from "../../connection/connection.ts";
+import type { State } from "../../connection/state.ts";
+import { BodyRate } from "../../exchange/body_rate.ts";
 import type { Carrier } from "../../exchange/carrier.ts";
 import { Exchange } from "../../exchange/exchange.ts";
 import { bodyMemory } from "../../http/body_memory.ts";
@@ -51,6 +53,9 @@ export class Stream implements Carrier<Exchange> {
   status = 0;
   /** Bytes of the body that were written. */
   sentBytes = 0;
+  /** When to check the rate of a body that arrives before the handler is called; Infinity if none does. */
+  bodyUntilMs: number = Infinity;
+  #bodyRate: BodyRate | null = null;
   readonly #owner: StreamOwner;
   /** What waits to be written. */
   #pieces: Bytes[] = [];
@@ -78,6 +83,12 @@ export class Stream implements Carrier<Exchange> {
     return this.#hasData ? this.window.bytes > 0 : this.#isComplete;
   }
 
+  /** What the stream is doing, in the words for a connection. */
+  get activity(): State {
+    if (this.status !== 0) return "writing";
+    return this.hasClientEnded || this.exchange.body !== null ? "handling" : "reading-body";
+  }
+
   get #hasData(): boolean {
     return this.#pieces.length > 0 || this.#fileLeft > 0;
   }
@@ -102,6 +113,7 @@ export class Stream implements Carrier<Exchange> {
     const isHead = this.request.method === "HEAD";
     const { tail } = form;
     this.status = status;
+    this.bodyUntilMs = Infinity;
     if (isHead || (stream === null && tail === null && form.bytes.length === form.headLength)) {
       if (tail instanceof FileBody) tail.close();
       else if (isHead) response.discard();
@@ -143,6 +155,25 @@ export class Stream implements Carrier<Exchange> {
 
   wantBody(): void {
     this.#owner.wantBody(this);
+  }
+
+  /** Waits for a body that no handler reads while it arrives. */
+  awaitBody(): void {
+    this.#bodyRate = new BodyRate(this.connection.context);
+    this.bodyUntilMs = this.#bodyRate.begin(this.receivedBytes, false);
+  }
+
+  /** Returns false if that body arrives too slowly. */
+  isBodyInTime(nowMs: number): boolean {
+    if (nowMs < this.bodyUntilMs) return true;
+    this.bodyUntilMs = this.#bodyRate!.check(this.receivedBytes, false) ?? Infinity;
+    return this.bodyUntilMs !== Infinity;
+  }
+
+  /** The client sends nothing more. */
+  endInput(): void {
+    this.hasClientEnded = true;
+    this.bodyUntilMs = Infinity;
   }
 
   // Writing
@@ -191,6 +222,7 @@ export class Stream implements Carrier<Exchange> {
   /** Drops what waits. */
   discard(): void {
     this.isOver = true;
+    this.bodyUntilMs = Infinity;
     for (const piece of this.#pieces) bodyMemory.release(piece);
     this.#pieces = [];
     this.#fileLeft = 0;

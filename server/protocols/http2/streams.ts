@@ -4,21 +4,20 @@
  * Source: RFC 9113 §5.1, §5.2 and §6.9.
  * @module
  */
-import { DEFAULT_WINDOW_BYTES } from "./frame.ts";
+import { CONNECTION_WINDOW_BYTES } from "../../http2_limits.ts";
+import { INT31_MAX } from "./frame.ts";
 import type { Priority } from "./priority.ts";
 import type { Stream } from "./stream.ts";
 import { Window } from "./window.ts";
 
-/** Streams that a client may have open. */
-export const STREAMS_MAX = 100;
-/** The windows of the whole connection and of each stream, for what clients send. */
-export const CONNECTION_WINDOW_BYTES: number = 1024 * 1024;
-export const STREAM_WINDOW_BYTES: number = DEFAULT_WINDOW_BYTES;
-
 /** Streams by number. */
 export class Streams {
+  /** The number of streams that the client may have open at the same time. */
+  readonly countMax: number;
   /** The largest number that the client has used. */
   last = 0;
+  /** The last stream that is served, as GOAWAY has told the client. Later ones are ignored. */
+  lastServed: number = INT31_MAX;
   /** How much the client accepts on all streams together. */
   readonly window: Window = new Window();
   /** How much it may still send on all of them. */
@@ -26,6 +25,10 @@ export class Streams {
   readonly #open = new Map<number, Stream>();
   /** The priorities of streams that the client has not opened yet; null before the first. */
   #early: Map<number, Priority> | null = null;
+
+  constructor(countMax: number) {
+    this.countMax = countMax;
+  }
 
   get count(): number {
     return this.#open.size;
@@ -53,7 +56,7 @@ export class Streams {
     const early = this.#early ??= new Map();
     for (const other of early.keys()) if (!this.isIdle(other)) early.delete(other);
     early.set(id, priority);
-    return early.size + this.#open.size <= STREAMS_MAX;
+    return early.size + this.#open.size <= this.countMax;
   }
 
   /** True if data waits that the windows hold back. To be asked when nothing else holds it back. */
@@ -73,14 +76,32 @@ export class Streams {
     this.#open.delete(stream.id);
   }
 
-  /** Ends all streams, because the client is gone. */
-  end(): void {
-    const all = [...this.#open.values()];
-    this.#open.clear();
-    for (const stream of all) {
-      stream.discard();
-      stream.exchange.onClosed();
-    }
+  /** Drops a stream before its response is written: it was reset, or the connection ends. */
+  abandon(stream: Stream): void {
+    if (stream.isOver) return;
+    const { connection: { fd, context: { accounting } }, exchange, status, sentBytes } = stream;
+    const { request, startMs } = exchange;
+    this.drop(stream);
+    if (request !== null && status === 0) accounting.leaveUnanswered(fd, request, startMs);
+    else if (request !== null) accounting.answered(fd, request, status, sentBytes, startMs);
+    exchange.onClosed();
+  }
+
+  /** Drops all streams. */
+  abandonAll(): void {
+    for (const stream of [...this.#open.values()]) this.abandon(stream);
+  }
+
+  /** Answers the requests whose bodies arrive too slowly. */
+  dismissLate(nowMs: number): void {
+    for (const stream of this.#open.values()) if (!stream.isBodyInTime(nowMs)) stream.exchange.dismiss(408);
+  }
+
+  /** Returns how many streams are in each state. */
+  countStates(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const { activity } of this.#open.values()) counts[activity] = (counts[activity] ?? 0) + 1;
+    return counts;
   }
 
   /** Widens the windows of all streams (§6.9.2). Returns false if one would be wider than 2³¹−1. */

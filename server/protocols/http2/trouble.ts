@@ -4,9 +4,7 @@
  * @module
  */
 
-/** How much a client may cause at once, and how much more each second. */
-const AT_ONCE_MAX = 100;
-const PER_SECOND = 33;
+import { TROUBLE_AT_ONCE_MAX, TROUBLE_PER_SECOND } from "../../http2_limits.ts";
 
 /** The budget of one connection. */
 export class Trouble {
@@ -15,9 +13,9 @@ export class Trouble {
 
   /** Counts one more. Returns false once the budget is used up. */
   charge(nowMs: number): boolean {
-    const refilled = (nowMs - this.#sinceMs) * PER_SECOND / 1000;
+    const refilled = (nowMs - this.#sinceMs) * TROUBLE_PER_SECOND / 1000;
     this.#spent = Math.max(this.#spent - refilled, 0) + 1;
     this.#sinceMs = nowMs;
-    return this.#spent <= AT_ONCE_MAX;
+    return this.#spent <= TROUBLE_AT_ONCE_MAX;
   }
 }

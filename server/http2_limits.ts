@@ -1,0 +1,42 @@
+/**
+ * The bounds of HTTP/2, with units in their names. Those of heads, fields, bodies and times are the same as for HTTP/1
+ * (`limits.ts`).
+ * @module
+ */
+
+const KIB = 1024;
+
+/** The default of `streamsMax`: requests of one connection at the same time. More are refused (REFUSED_STREAM). */
+export const STREAMS_MAX = 100;
+/** The greatest value that can be set. */
+export const STREAMS_MOST = 10_000;
+/** What a client may send on one stream before the server has taken it. The protocol begins with this window (RFC 9113 §6.9.2). */
+export const STREAM_WINDOW_BYTES = 65_535;
+/** What a client may send on all streams of a connection before the server has taken it. */
+export const CONNECTION_WINDOW_BYTES: number = 1024 * KIB;
+/** The largest payload of a frame; the protocol has no smaller limit (RFC 9113 §4.2). A larger one ends the connection. */
+export const FRAME_BYTES_MAX: number = 16 * KIB;
+/** CONTINUATION frames of one head, unless `headBytesMax` needs more. With more, the connection ends. */
+export const CONTINUATIONS_MAX = 8;
+/** Frames of one connection that are handled in a turn, before other connections get theirs. */
+export const FRAMES_PER_TURN_MAX = 32;
+/** What one connection sends of its streams in a turn. */
+export const PULLED_BYTES_PER_TURN_MAX: number = 256 * KIB;
+/** How much is put together before it is sent, if the socket takes all of it: what is put together cannot be overtaken. */
+export const FRAME_WRITE_BYTES_MAX: number = 64 * KIB;
+/** What may wait in the socket of a connection with several streams, or with one that the socket does not take at once. */
+export const UNSENT_BYTES_MAX: number = 16 * KIB;
+/** The buffer in which all connections put together the frames of a turn. */
+export const FRAME_GATHER_BYTES_MAX: number = 256 * KIB;
+/**
+ * How often a client may cause at once what costs the server more than the client: resets, PING, SETTINGS, PRIORITY, empty
+ * and unknown frames. Beyond it, the connection ends (ENHANCE_YOUR_CALM).
+ */
+export const TROUBLE_AT_ONCE_MAX = 100;
+/** How often more in each second. */
+export const TROUBLE_PER_SECOND = 33;
+/**
+ * The longest time from the announcement that the server stops until no new stream is served. `keepAliveMinTimeoutMs` may
+ * be shorter.
+ */
+export const LAST_STREAM_WAIT_MS = 1_000;
