@@ -129,7 +129,7 @@ export class Server {
         tls: tls?.transport ?? null,
         onPlainHttp: (request, isExpected) =>
           tls!.answerPlain(request, isExpected ? securePortOf(sockets) : null),
-        http2: "handler" in options && options.http2 === true,
+        http2: options.http2 === true,
         isMisdirected: (request, serverName) => tls?.isMisdirected(request, serverName) ?? false,
         buffers,
         handler: this.#guard(handlerOf(options)),

@@ -79,7 +79,7 @@ export interface ServerSettings extends Partial<ServerLimits>, TlsSettings {
   readonly poller?: PollerName;
   /** False closes each connection after its response. Default true. */
   readonly keepAlive?: boolean;
-  /** Whether clients may speak HTTP/2 to a handler. Default false, until it is complete. */
+  /** Whether clients may speak HTTP/2 to a handler, or to a coroutine that speaks HTTP. Default false, until it is complete. */
   readonly http2?: boolean;
   /** The access log, with a line for each response. Null, the default, writes none. */
   readonly accessLog?: AccessLogOptions | null;
@@ -222,6 +222,12 @@ function readAs<T>(text: string, reader: (text: string) => T): T {
 /** Returns true for a server that speaks HTTP. */
 export function speaksHttp(options: Served): boolean {
   return "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true);
+}
+
+/** Returns the protocols for ALPN, the preferred one first; none for a server that does not speak HTTP. */
+export function alpnProtocols(options: ServerOptions): readonly string[] {
+  if (!speaksHttp(options)) return [];
+  return options.http2 === true ? ["h2", "http/1.1"] : ["http/1.1"];
 }
 
 /**

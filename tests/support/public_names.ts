@@ -56,7 +56,7 @@ export const EXPORT_NAMES: readonly string[] = words(`
   EPOLLWRBAND EPOLLWRNORM Epoll ErrorListener EtagMode Expiring FD_SETSIZE FetchAddress FetchHandler
   FetchInfo FetchOptions FetchTcpAddress FetchUnixAddress Fields FileBody FileBodyInit
   FileDescriptorLike Forwarded Handler HandlerContext HasFileno HeaderRule HeadsSnapshot HttpClock
-  HttpError HttpRequest HttpResponse Interest ListenOptions ListeningSocket LogFile LogFormatName
+  HttpError HttpRequest HttpResponse HttpVersion Interest ListenOptions ListeningSocket LogFile LogFormatName
   LogTarget OpensslMissing POLLERR POLLER_NAMES POLLHUP POLLIN POLLMSG POLLNVAL POLLOUT POLLPRI POLLRDBAND POLLRDHUP
   POLLRDNORM POLLWRBAND POLLWRNORM Peer Poll Poller PollerName PrecompressedMode Protocol Rate Reactor
   Readiness ReadyList Reconfiguration RedirectRule RequestBody RequestExchange ResponseOptions RewriteRule Scheme SecondService

@@ -7,6 +7,7 @@
 import type { Connection } from "../../connection/connection.ts";
 import type { Activity, Protocol } from "../../connection/protocol.ts";
 import { MinimumRate } from "../../connection/minimum_rate.ts";
+import type { RequestTaker } from "../../exchange/request_taker.ts";
 import { Interest } from "../../loop/poller.ts";
 import { ErrorCode } from "./errors.ts";
 import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, PREFACE, readUint31, Setting } from "./frame.ts";
@@ -37,6 +38,7 @@ export class Http2 implements Protocol, Session {
   readonly settings: PeerSettings = new PeerSettings();
   readonly streams: Streams = new Streams();
   readonly heads: HeadReader = new HeadReader();
+  readonly #taker: RequestTaker | null;
   readonly #responder: Responder;
   readonly #frames: FrameHandler;
   readonly #trouble = new Trouble();
@@ -49,10 +51,12 @@ export class Http2 implements Protocol, Session {
   /** GOAWAY with an error was sent, or the client was silent for too long. */
   #hasEnded = false;
 
-  constructor(connection: Connection) {
+  /** `taker` is null if requests are answered by the handler of the connection's context. */
+  constructor(connection: Connection, taker: RequestTaker | null = null) {
     this.connection = connection;
+    this.#taker = taker;
     this.writer = new FrameWriter(connection);
-    this.#responder = new Responder(this);
+    this.#responder = new Responder(this, taker);
     this.#frames = new FrameHandler(this, this.#responder);
   }
 
@@ -118,6 +122,7 @@ export class Http2 implements Protocol, Session {
 
   onSettled(): void {
     const { connection, connection: { context: { reactor, limits } } } = this;
+    this.#taker?.sent();
     for (const { exchange } of this.streams.all()) exchange.update();
     if (connection.retired || connection.isBlocked) return;
     const { count } = this.streams;
@@ -154,7 +159,11 @@ export class Http2 implements Protocol, Session {
   }
 
   onClosed(): void {
-    this.streams.end();
+    try {
+      this.streams.end();
+    } finally {
+      this.#taker?.closed();
+    }
   }
 
   drain(): void {
@@ -163,6 +172,13 @@ export class Http2 implements Protocol, Session {
     this.writer.send();
     for (const { exchange } of this.streams.all()) exchange.drain();
     this.connection.settle();
+  }
+
+  /** Takes no further request, and ends the connection once what has started is sent. */
+  close(): void {
+    if (this.connection.retired || this.#hasEnded) return;
+    this.drain();
+    if (!this.connection.retired) this.connection.proceed();
   }
 
   /** Sends what is written, and what may be. */

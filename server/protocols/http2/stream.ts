@@ -10,6 +10,7 @@ import type { Connection } from "../../connection/connection.ts";
 import type { Carrier } from "../../exchange/carrier.ts";
 import { Exchange } from "../../exchange/exchange.ts";
 import { bodyMemory } from "../../http/body_memory.ts";
+import type { Fields } from "../../http/field_lines.ts";
 import { FileBody } from "../../http/file_body.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { HttpResponse } from "../../http/response.ts";
@@ -21,6 +22,12 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** The connection of a stream. */
 export interface StreamOwner {
   readonly connection: Connection;
+  /** Sends an interim response. */
+  sendHints(stream: Stream, fields: Fields): void;
+  /** Sends the end of a response of which no data waits. */
+  sendEnd(stream: Stream): void;
+  /** Ends a stream whose request was not looked at. */
+  giveBack(stream: Stream): void;
   /** Sends the head of a response. */
   sendHead(stream: Stream, response: HttpResponse, isEnd: boolean): void;
   /** Ends the stream by an error. */
@@ -49,6 +56,8 @@ export class Stream implements Carrier<Exchange> {
   status = 0;
   /** Bytes of the body that were written. */
   sentBytes = 0;
+  /** What follows the body; null for nothing. */
+  trailers: Fields | null = null;
   readonly #owner: StreamOwner;
   /** What waits to be written. */
   #pieces: Bytes[] = [];
@@ -100,7 +109,8 @@ export class Stream implements Carrier<Exchange> {
     const isHead = this.request.method === "HEAD";
     const { tail } = form;
     this.status = status;
-    if (isHead || (stream === null && tail === null && form.bytes.length === form.headLength)) {
+    const isEmpty = tail === null ? form.bytes.length === form.headLength : tail.length === 0;
+    if (isHead || (stream === null && isEmpty)) {
       if (tail instanceof FileBody) tail.close();
       else if (isHead) response.discard();
       this.#owner.sendHead(this, response, true);
@@ -130,9 +140,19 @@ export class Stream implements Carrier<Exchange> {
     this.#pieces.push(piece);
   }
 
-  finish(_exchange: Exchange): void {
+  sendHints(_exchange: Exchange, fields: Fields): void {
+    this.#owner.sendHints(this, fields);
+  }
+
+  finish(_exchange: Exchange, trailers: Fields | null): void {
+    this.trailers = trailers;
     this.#isComplete = true;
     this.exchange.end();
+    if (!this.#hasData) this.#owner.sendEnd(this); // an end needs no window
+  }
+
+  refuse(): void {
+    this.#owner.giveBack(this);
   }
 
   reset(): void {
