@@ -197,7 +197,9 @@ export class Exchange {
       return this.#finish();
     }
     if (this.#stream?.isReading === false) return; // the stream has paused; `update` continues it
-    if (this.#held !== null) return reactor.now >= this.#stream!.heldUntilMs ? this.#releaseHead() : undefined;
+    if (this.#held !== null) {
+      return reactor.now >= this.#stream!.heldUntilMs ? this.#releaseHead() : undefined;
+    }
     if (this.#isLeaving) {
       this.#abort(new DOMException("The client ended its half of the connection", "AbortError"));
       if (this.isAnswered) return this.carrier.reset(this); // a stream without a byte for the client

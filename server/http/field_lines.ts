@@ -50,7 +50,9 @@ export function toTrailers(fields: Fields): Fields {
 /** `where` names the fields in messages. `refused` are names that are valid elsewhere. */
 function toFields(fields: unknown, where: string, refused: RegExp): Fields {
   if (typeof fields !== "object" || fields === null || !(Symbol.iterator in fields)) {
-    throw new TypeError(`The fields of ${where} must be a list of [name, value], not ${describeKind(fields)}`);
+    throw new TypeError(
+      `The fields of ${where} must be a list of [name, value], not ${describeKind(fields)}`,
+    );
   }
   const checked: [name: string, value: string][] = [];
   for (const field of fields as Iterable<unknown>) {

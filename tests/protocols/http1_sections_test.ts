@@ -16,46 +16,49 @@ const LINK = "</style.css>; rel=preload; as=style";
 const HINT = `HTTP/1.1 103 Early Hints\r\nLink: ${LINK}\r\n\r\n`;
 const last = (path: string, ...lines: string[]) => get(path, "Connection: close", ...lines);
 
-onAll("early hints precede the response: of a handler that answers at once, later, or by a stream", async (poller) => {
-  const handler: Handler = ({ path }, context) => {
-    const hint = () => context.earlyHints([["Link", LINK]]);
-    if (path !== "/later") hint();
-    if (path === "/twice") hint();
-    if (path === "/now" || path === "/twice") return HttpResponse.text("body");
-    if (path === "/stream") {
-      const pull = async (controller: ReadableStreamDefaultController) => {
-        await sleep(10);
-        hint();
-        await sleep(10);
-        controller.enqueue(encoder.encode("body"));
-        controller.close();
-      };
-      return new HttpResponse(200, [], { stream: new ReadableStream({ pull }), length: 4 });
-    }
-    return sleep(10).then(() => {
-      hint();
-      return HttpResponse.text("body");
-    });
-  };
-  await withServer({ handler }, async ({ port, errors }) => {
-    for (const [path, count] of [["/now", 1], ["/twice", 2], ["/later", 1], ["/stream", 2]] as const) {
-      for (const request of [last(path), last(path).replace("GET", "HEAD")]) {
-        const isHead = request.startsWith("HEAD");
-        const text = await wholeText(port, request);
-        const expected = path === "/stream" && isHead ? 1 : count; // a HEAD has no stream
-        assertEquals(text.startsWith(HINT.repeat(expected)), true, text);
-        const rest = text.slice(HINT.length * expected);
-        assertMatch(rest, /^HTTP\/1\.1 200 OK\r\n/);
-        assert(rest.endsWith(isHead ? "\r\n\r\n" : "\r\n\r\nbody"), rest);
+onAll(
+  "early hints precede the response: of a handler that answers at once, later, or by a stream",
+  async (poller) => {
+    const handler: Handler = ({ path }, context) => {
+      const hint = () => context.earlyHints([["Link", LINK]]);
+      if (path !== "/later") hint();
+      if (path === "/twice") hint();
+      if (path === "/now" || path === "/twice") return HttpResponse.text("body");
+      if (path === "/stream") {
+        const pull = async (controller: ReadableStreamDefaultController) => {
+          await sleep(10);
+          hint();
+          await sleep(10);
+          controller.enqueue(encoder.encode("body"));
+          controller.close();
+        };
+        return new HttpResponse(200, [], { stream: new ReadableStream({ pull }), length: 4 });
       }
-    }
-    using wire = await Wire.connect(port); // pipelined: each hint before its own response
-    await wire.send(get("/now") + get("/later") + get("/now"));
-    const text = await readUntil(wire, (text) => text.split("\r\n\r\nbody").length === 4);
-    assertMatch(text, /^(HTTP\/1\.1 103 [^]*?\r\n\r\nHTTP\/1\.1 200 [^]*?body){3}$/);
-    assertEquals(errors, []);
-  }, poller);
-});
+      return sleep(10).then(() => {
+        hint();
+        return HttpResponse.text("body");
+      });
+    };
+    await withServer({ handler }, async ({ port, errors }) => {
+      for (const [path, count] of [["/now", 1], ["/twice", 2], ["/later", 1], ["/stream", 2]] as const) {
+        for (const request of [last(path), last(path).replace("GET", "HEAD")]) {
+          const isHead = request.startsWith("HEAD");
+          const text = await wholeText(port, request);
+          const expected = path === "/stream" && isHead ? 1 : count; // a HEAD has no stream
+          assertEquals(text.startsWith(HINT.repeat(expected)), true, text);
+          const rest = text.slice(HINT.length * expected);
+          assertMatch(rest, /^HTTP\/1\.1 200 OK\r\n/);
+          assert(rest.endsWith(isHead ? "\r\n\r\n" : "\r\n\r\nbody"), rest);
+        }
+      }
+      using wire = await Wire.connect(port); // pipelined: each hint before its own response
+      await wire.send(get("/now") + get("/later") + get("/now"));
+      const text = await readUntil(wire, (text) => text.split("\r\n\r\nbody").length === 4);
+      assertMatch(text, /^(HTTP\/1\.1 103 [^]*?\r\n\r\nHTTP\/1\.1 200 [^]*?body){3}$/);
+      assertEquals(errors, []);
+    }, poller);
+  },
+);
 
 Deno.test("early hints arrive while the response is being made, and not after its head", async () => {
   let finish = () => {};
@@ -76,7 +79,11 @@ Deno.test("early hints arrive while the response is being made, and not after it
     kept!.earlyHints([["Link", LINK]]);
     await sleep(20);
     await wire.send(get("/"));
-    assertEquals(await readUntil(wire, (text) => text.endsWith("\r\n\r\n")), HINT, "one, of the second request");
+    assertEquals(
+      await readUntil(wire, (text) => text.endsWith("\r\n\r\n")),
+      HINT,
+      "one, of the second request",
+    );
     finish();
     assertEquals(errors, []);
   });
@@ -146,7 +153,10 @@ onAll("a coroutine sends early hints for its request, also directly before its r
     using wire = await Wire.connect(port);
     for (let i = 0; i < 3; i++) {
       await wire.send(get("/"));
-      assertMatch(await readUntil(wire, (text) => text.endsWith("body")), /^HTTP\/1\.1 103 [^]*\r\n\r\nHTTP\/1\.1 200/);
+      assertMatch(
+        await readUntil(wire, (text) => text.endsWith("body")),
+        /^HTTP\/1\.1 103 [^]*\r\n\r\nHTTP\/1\.1 200/,
+      );
     }
     assertEquals(errors, []);
   }, poller);
@@ -154,43 +164,46 @@ onAll("a coroutine sends early hints for its request, also directly before its r
 
 const TRAILERS = "Server-Timing: total;dur=5\r\nX-Sum: 1\r\n";
 
-onAll("trailers follow the last chunk for a client that accepts them; others get the body alone", async (poller) => {
-  let made = 0;
-  const handler: Handler = ({ path }) => {
-    const trailers = async (): Promise<Fields> => {
-      made++;
-      await sleep(1);
-      return path === "/none" ? [] : [["Server-Timing", "total;dur=5"], ["X-Sum", "1"]];
+onAll(
+  "trailers follow the last chunk for a client that accepts them; others get the body alone",
+  async (poller) => {
+    let made = 0;
+    const handler: Handler = ({ path }) => {
+      const trailers = async (): Promise<Fields> => {
+        made++;
+        await sleep(1);
+        return path === "/none" ? [] : [["Server-Timing", "total;dur=5"], ["X-Sum", "1"]];
+      };
+      const stream = ReadableStream.from([encoder.encode("body")]);
+      return new HttpResponse(200, [], { stream, length: path === "/length" ? 4 : null, trailers });
     };
-    const stream = ReadableStream.from([encoder.encode("body")]);
-    return new HttpResponse(200, [], { stream, length: path === "/length" ? 4 : null, trailers });
-  };
-  await withServer({ handler }, async ({ port, errors }) => {
-    const ends: [request: string, end: string][] = [
-      [last("/", "TE: trailers"), `4\r\nbody\r\n0\r\n${TRAILERS}\r\n`],
-      [last("/", "TE: gzip;q=0.5 ,\tTrailers"), `4\r\nbody\r\n0\r\n${TRAILERS}\r\n`],
-      [last("/", "TE: gzip", "TE: trailers"), `4\r\nbody\r\n0\r\n${TRAILERS}\r\n`],
-      [last("/"), "4\r\nbody\r\n0\r\n\r\n"],
-      [last("/", "TE: nottrailers"), "4\r\nbody\r\n0\r\n\r\n"],
-      [last("/none", "TE: trailers"), "4\r\nbody\r\n0\r\n\r\n"],
-      [last("/length", "TE: trailers"), "\r\n\r\nbody"],
-      ["GET / HTTP/1.0\r\nTE: trailers\r\n\r\n", "\r\n\r\nbody"],
-      [last("/", "TE: trailers").replace("GET", "HEAD"), "\r\n\r\n"],
-    ];
-    for (const [request, end] of ends) {
-      const text = await wholeText(port, request);
-      assert(text.endsWith(end), `${request}${text}`);
-      assertEquals(text.includes("X-Sum"), end.includes("X-Sum"));
-    }
-    assertEquals(made, ends.length - 1, "once for each stream");
-    using wire = await Wire.connect(port); // the connection goes on behind trailers
-    for (let i = 0; i < 3; i++) {
-      await wire.send(get("/", "TE: trailers"));
-      await readUntil(wire, (text) => text.endsWith(`0\r\n${TRAILERS}\r\n`));
-    }
-    assertEquals(errors, []);
-  }, poller);
-});
+    await withServer({ handler }, async ({ port, errors }) => {
+      const ends: [request: string, end: string][] = [
+        [last("/", "TE: trailers"), `4\r\nbody\r\n0\r\n${TRAILERS}\r\n`],
+        [last("/", "TE: gzip;q=0.5 ,\tTrailers"), `4\r\nbody\r\n0\r\n${TRAILERS}\r\n`],
+        [last("/", "TE: gzip", "TE: trailers"), `4\r\nbody\r\n0\r\n${TRAILERS}\r\n`],
+        [last("/"), "4\r\nbody\r\n0\r\n\r\n"],
+        [last("/", "TE: nottrailers"), "4\r\nbody\r\n0\r\n\r\n"],
+        [last("/none", "TE: trailers"), "4\r\nbody\r\n0\r\n\r\n"],
+        [last("/length", "TE: trailers"), "\r\n\r\nbody"],
+        ["GET / HTTP/1.0\r\nTE: trailers\r\n\r\n", "\r\n\r\nbody"],
+        [last("/", "TE: trailers").replace("GET", "HEAD"), "\r\n\r\n"],
+      ];
+      for (const [request, end] of ends) {
+        const text = await wholeText(port, request);
+        assert(text.endsWith(end), `${request}${text}`);
+        assertEquals(text.includes("X-Sum"), end.includes("X-Sum"));
+      }
+      assertEquals(made, ends.length - 1, "once for each stream");
+      using wire = await Wire.connect(port); // the connection goes on behind trailers
+      for (let i = 0; i < 3; i++) {
+        await wire.send(get("/", "TE: trailers"));
+        await readUntil(wire, (text) => text.endsWith(`0\r\n${TRAILERS}\r\n`));
+      }
+      assertEquals(errors, []);
+    }, poller);
+  },
+);
 
 Deno.test("trailers that may be none cut the response off, so that it does not look complete", async () => {
   const handler: Handler = () => {

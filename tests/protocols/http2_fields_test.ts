@@ -31,40 +31,47 @@ function withWire(
   });
 }
 
-onAll("HTTP/2: early hints come before the response, at once or later, as often as they are sent", async (poller) => {
-  let kept: HandlerContext | null = null;
-  const handler: Handler = (request, context) => {
-    context.earlyHints([["Link", LINK]]);
-    context.earlyHints([]);
-    if (request.path === "/now") return HttpResponse.text("now");
-    kept = context;
-    return sleep(20).then(() => {
-      context.earlyHints([["Link", "</b.js>; rel=preload"], ["X-Size", "größer"]]);
-      return HttpResponse.text("later");
-    });
-  };
-  await withServer({ http2: true, handler }, async ({ port, errors }) => {
-    using wire = await Http2Wire.connect(port);
-    await wire.send(headers(1, getFields("/now")));
-    const now = await wire.message(1);
-    assertEquals(now.sections.map((section) => section[":status"]), ["103", "200"]);
-    assertEquals([now.sections[0], now.body], [{ ":status": "103", link: LINK }, "now"]);
-    await wire.send(headers(3, getFields("/later")));
-    const later = await wire.message(3);
-    assertEquals(later.sections.map((section) => section[":status"]), ["103", "103", "200"]);
-    assertEquals(later.sections[1]!["link"], "</b.js>; rel=preload");
-    kept!.earlyHints([["Link", "too late"]]);
-    await wire.send(post(5, "/now"), headers(5, [["x", "y"]]));
-    assertEquals((await wire.message(5)).sections.length, 2);
-    await sleep(20);
-    await wire.send(headers(7, getFields("/now")));
-    assertEquals((await wire.message(7)).sections.length, 2);
-    assert(!wire.frames.some(({ stream, type }, i) =>
-      stream === 3 && type === HEADERS && wire.frames.slice(0, i).some((one) => one.stream === 3 && one.type === DATA)
-    ), "nothing follows the response");
-    assertEquals(errors, []);
-  }, poller);
-});
+onAll(
+  "HTTP/2: early hints come before the response, at once or later, as often as they are sent",
+  async (poller) => {
+    let kept: HandlerContext | null = null;
+    const handler: Handler = (request, context) => {
+      context.earlyHints([["Link", LINK]]);
+      context.earlyHints([]);
+      if (request.path === "/now") return HttpResponse.text("now");
+      kept = context;
+      return sleep(20).then(() => {
+        context.earlyHints([["Link", "</b.js>; rel=preload"], ["X-Size", "größer"]]);
+        return HttpResponse.text("later");
+      });
+    };
+    await withServer({ http2: true, handler }, async ({ port, errors }) => {
+      using wire = await Http2Wire.connect(port);
+      await wire.send(headers(1, getFields("/now")));
+      const now = await wire.message(1);
+      assertEquals(now.sections.map((section) => section[":status"]), ["103", "200"]);
+      assertEquals([now.sections[0], now.body], [{ ":status": "103", link: LINK }, "now"]);
+      await wire.send(headers(3, getFields("/later")));
+      const later = await wire.message(3);
+      assertEquals(later.sections.map((section) => section[":status"]), ["103", "103", "200"]);
+      assertEquals(later.sections[1]!["link"], "</b.js>; rel=preload");
+      kept!.earlyHints([["Link", "too late"]]);
+      await wire.send(post(5, "/now"), headers(5, [["x", "y"]]));
+      assertEquals((await wire.message(5)).sections.length, 2);
+      await sleep(20);
+      await wire.send(headers(7, getFields("/now")));
+      assertEquals((await wire.message(7)).sections.length, 2);
+      assert(
+        !wire.frames.some(({ stream, type }, i) =>
+          stream === 3 && type === HEADERS &&
+          wire.frames.slice(0, i).some((one) => one.stream === 3 && one.type === DATA)
+        ),
+        "nothing follows the response",
+      );
+      assertEquals(errors, []);
+    }, poller);
+  },
+);
 
 Deno.test("HTTP/2: the context of a request that waits is its own: its signal, its client, its hints", async () => {
   const contexts: HandlerContext[] = [];
@@ -111,7 +118,11 @@ onAll("HTTP/2: trailers follow the body, and end the stream, also of an empty bo
     await wire.send(headers(5, getFields("/empty")));
     const empty = await wire.message(5);
     assertEquals(empty.sections[1], { "grpc-status": "0", "grpc-message": "ok" });
-    assertEquals(wire.frames.filter(({ stream, type }) => stream === 5 && type === DATA), [], "no data for an empty body");
+    assertEquals(
+      wire.frames.filter(({ stream, type }) => stream === 5 && type === DATA),
+      [],
+      "no data for an empty body",
+    );
     await wire.send(headers(7, getFields("/large")));
     const large = await wire.message(7);
     assertEquals([large.body.length, large.sections[1]], [200_000, { "x-sum": "1" }]);
@@ -177,38 +188,45 @@ Deno.test("trailers that may be none, or that fail, cut the response off, or mak
   assert(/TypeError: The trailers of a response must be a function/.test(message), message);
 });
 
-onAll("HTTP/2: a head of any size is sent, in frames of 16 KB, with the table's size before it and a body after it", async (poller) => {
-  const lines = (count: number, size: number): Fields =>
-    Array.from({ length: count }, (_, i) => [`X-${i}`, `${i}`.padEnd(size, "~")]);
-  const handler: Handler = ({ path }, context) => {
-    const [, count, size, kind] = path.split("/");
-    const fields = lines(Number(count), Number(size));
-    if (kind === "hints") context.earlyHints(fields);
-    if (kind !== "trailers") return HttpResponse.text("body", { fields });
-    return withTrailers("body", () => fields);
-  };
-  await withServer({ http2: true, handler }, async ({ port, errors }) => {
-    using wire = await Http2Wire.connect(port);
-    let stream = 1;
-    const shapes = [[1, 16_300], [1, 16_384], [2, 16_000], [100, 1000], [90, 4000]] as const; // up to 360 KB, more than the buffer
-    for (const [count, size] of shapes) {
-      for (const kind of ["head", "hints", "trailers"]) {
-        if (stream === 15) await wire.send(setting(1, 0));
-        await wire.send(headers(stream, getFields(`/${count}/${size}/${kind}`)));
-        const { sections, body } = await wire.message(stream);
-        const large = sections[kind === "trailers" ? 1 : 0]!;
-        assertEquals(large[`x-${count - 1}`], `${count - 1}`.padEnd(size, "~"), `${count} × ${size} ${kind}`);
-        assertEquals([sections.length, body], [kind === "head" ? 1 : 2, "body"]);
-        stream += 2;
+onAll(
+  "HTTP/2: a head of any size is sent, in frames of 16 KB, with the table's size before it and a body after it",
+  async (poller) => {
+    const lines = (count: number, size: number): Fields =>
+      Array.from({ length: count }, (_, i) => [`X-${i}`, `${i}`.padEnd(size, "~")]);
+    const handler: Handler = ({ path }, context) => {
+      const [, count, size, kind] = path.split("/");
+      const fields = lines(Number(count), Number(size));
+      if (kind === "hints") context.earlyHints(fields);
+      if (kind !== "trailers") return HttpResponse.text("body", { fields });
+      return withTrailers("body", () => fields);
+    };
+    await withServer({ http2: true, handler }, async ({ port, errors }) => {
+      using wire = await Http2Wire.connect(port);
+      let stream = 1;
+      const shapes = [[1, 16_300], [1, 16_384], [2, 16_000], [100, 1000], [90, 4000]] as const; // up to 360 KB, more than the buffer
+      for (const [count, size] of shapes) {
+        for (const kind of ["head", "hints", "trailers"]) {
+          if (stream === 15) await wire.send(setting(1, 0));
+          await wire.send(headers(stream, getFields(`/${count}/${size}/${kind}`)));
+          const { sections, body } = await wire.message(stream);
+          const large = sections[kind === "trailers" ? 1 : 0]!;
+          assertEquals(
+            large[`x-${count - 1}`],
+            `${count - 1}`.padEnd(size, "~"),
+            `${count} × ${size} ${kind}`,
+          );
+          assertEquals([sections.length, body], [kind === "head" ? 1 : 2, "body"]);
+          stream += 2;
+        }
       }
-    }
-    for (const { type, payload } of wire.frames) {
-      if (type === HEADERS || type === CONTINUATION) assert(payload.length <= 16_384);
-    }
-    assert(wire.frames.some(({ type }) => type === CONTINUATION));
-    assertEquals(errors, []);
-  }, poller);
-});
+      for (const { type, payload } of wire.frames) {
+        if (type === HEADERS || type === CONTINUATION) assert(payload.length <= 16_384);
+      }
+      assert(wire.frames.some(({ type }) => type === CONTINUATION));
+      assertEquals(errors, []);
+    }, poller);
+  },
+);
 
 Deno.test("HTTP/2: a head over 16 KB is sent again with the date of its second, for another stream", async () => {
   const response = HttpResponse.text("body", { fields: [["X-Large", "~".repeat(40_000)]] });
@@ -216,7 +234,10 @@ Deno.test("HTTP/2: a head over 16 KB is sent again with the date of its second, 
     await wire.send(headers(1, getFields("/")));
     const first = await wire.message(1);
     await sleep(1100);
-    await wire.send(headers(3, getFields("/")), headers(5, [[":method", "HEAD"], ...getFields("/").slice(1)]));
+    await wire.send(
+      headers(3, getFields("/")),
+      headers(5, [[":method", "HEAD"], ...getFields("/").slice(1)]),
+    );
     const second = await wire.message(3);
     const head = await wire.message(5);
     assert(first.sections[0]!["date"] !== second.sections[0]!["date"]);
@@ -265,7 +286,14 @@ Deno.test("HTTP/2: no field about a connection leaves, values are bytes without 
     // An encoding of the program's own may change names.
     const encode = (text: string) => encoder.encode(text.replace("X-Renamed", "Connection"));
     try {
-      return new HttpResponse(200, [["X-Renamed", "close"]], encoder.encode("body"), false, undefined, encode);
+      return new HttpResponse(
+        200,
+        [["X-Renamed", "close"]],
+        encoder.encode("body"),
+        false,
+        undefined,
+        encode,
+      );
     } catch {
       return HttpResponse.text("refused");
     }
@@ -275,7 +303,9 @@ Deno.test("HTTP/2: no field about a connection leaves, values are bytes without 
     assertEquals((await wire.message(1)).sections, [shown]);
     await wire.send(headers(3, getFields("/renamed")));
     const { sections: [head] } = await wire.message(3);
-    for (const name of ["connection", "keep-alive", "transfer-encoding"]) assertEquals(head![name], undefined);
+    for (const name of ["connection", "keep-alive", "transfer-encoding"]) {
+      assertEquals(head![name], undefined);
+    }
     assertEquals(errors, []);
   });
 });

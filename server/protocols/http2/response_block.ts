@@ -10,14 +10,7 @@ import { HTTP_DATE_BYTES, type HttpClock } from "../../http/date.ts";
 import type { Fields } from "../../http/field_lines.ts";
 import type { Http1Form } from "../../http/http1_form.ts";
 import { HttpResponse } from "../../http/response.ts";
-import {
-  Flag,
-  FRAME_BYTES_MAX,
-  FRAME_HEAD_BYTES,
-  FrameType,
-  writeFrameHead,
-  writeUint32,
-} from "./frame.ts";
+import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead, writeUint32 } from "./frame.ts";
 import { HpackEncoder } from "./hpack/encoder.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
