@@ -88,7 +88,7 @@ export { requestCoroutine } from "./server/coroutine/request_coroutine.ts";
 export { sleep, Timer } from "./server/loop/timer.ts";
 export { HttpClock } from "./server/http/date.ts";
 export { HttpError } from "./server/http/http_error.ts";
-export { HttpRequest, type TargetForm } from "./server/http/request.ts";
+export { HttpRequest, type HttpVersion, type TargetForm } from "./server/http/request.ts";
 export { type BodySink, RequestBody } from "./server/http/request_body.ts";
 export { FileBody, type FileBodyInit } from "./server/http/file_body.ts";
 export { errorResponse } from "./server/exchange/error_response.ts";

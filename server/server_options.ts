@@ -80,8 +80,8 @@ export interface ServerSettings extends Partial<ServerLimits>, TlsSettings {
   /** False closes each connection after its response. Default true. */
   readonly keepAlive?: boolean;
   /**
-   * Whether clients may speak HTTP/2 to a handler: over TLS by ALPN, otherwise with prior knowledge. False leaves them
-   * HTTP/1. Default true.
+   * Whether clients may speak HTTP/2 to a handler, or to a coroutine that speaks HTTP: over TLS by ALPN, otherwise with prior
+   * knowledge. False leaves them HTTP/1. Default true.
    */
   readonly http2?: boolean;
   /** The access log, with a line for each response. Null, the default, writes none. */
@@ -227,6 +227,12 @@ export function speaksHttp(options: Served): boolean {
   return "handler" in options || ("coroutine" in options && options.coroutine.speaksHttp === true);
 }
 
+/** Returns the protocols for ALPN, the preferred one first; none for a server that does not speak HTTP. */
+export function alpnProtocols(options: ServerOptions): readonly string[] {
+  if (!speaksHttp(options)) return [];
+  return speaksHttp2(options) ? ["h2", "http/1.1"] : ["http/1.1"];
+}
+
 /**
  * Opens the sockets that the options ask for.
  * @throws {SystemError} `Cannot listen on 0.0.0.0:80: EACCES (permission denied)`
@@ -241,7 +247,7 @@ export function openSockets(options: ServerOptions): ListeningSocket[] {
 
 /** Returns true for a server whose clients may speak HTTP/2. */
 export function speaksHttp2(options: ServerOptions): boolean {
-  return "handler" in options && options.http2 !== false;
+  return speaksHttp(options) && options.http2 !== false;
 }
 
 /** Returns true if the client speaks first, as in HTTP. Then it need not be accepted before it has sent something. */

@@ -16,7 +16,7 @@ import type { Reactor } from "./loop/reactor.ts";
 import { Handshakes } from "./transport/handshakes.ts";
 import { TicketKeys } from "./transport/ticket_keys.ts";
 import { Tls } from "./transport/tls.ts";
-import { type ServerOptions, speaksHttp, speaksHttp2 } from "./server_options.ts";
+import { alpnProtocols, type ServerOptions } from "./server_options.ts";
 import {
   contextsOf,
   factsOf,
@@ -78,7 +78,7 @@ export class ServerTls {
   static of(options: ServerOptions, reactor: Reactor, onError: (error: unknown) => void): ServerTls | null {
     const { tls, tlsProfile = "intermediate", tlsTicketSecret } = options;
     if (tls === undefined) return null;
-    const protocols = speaksHttp(options) ? (speaksHttp2(options) ? ["h2", "http/1.1"] : ["http/1.1"]) : [];
+    const protocols = alpnProtocols(options);
     return new ServerTls({ tls, tlsProfile, tlsTicketSecret, protocols }, reactor, onError);
   }
 

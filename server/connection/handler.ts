@@ -4,6 +4,7 @@
  */
 import type { SocketAddress } from "../../ffi/socket/socket.ts";
 import type { HttpClock } from "../http/date.ts";
+import type { Fields } from "../http/field_lines.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { HttpResponse } from "../http/response.ts";
 import type { Forwarded } from "../clients/forwarded.ts";
@@ -34,6 +35,12 @@ export interface HandlerContext {
    * from a trusted proxy.
    */
   forwarded(request: HttpRequest): Forwarded | null;
+  /**
+   * Sends an interim response 103 (Early Hints, RFC 8297) with `fields`, usually `Link` lines of what the page will need.
+   * Does nothing for an HTTP/1.0 client, once the head of the response is sent, and without fields.
+   * @throws {TypeError} for a field that is invalid, or that no interim response has
+   */
+  earlyHints(fields: Fields): void;
   /** Reports an error to the server's `onError`. The response is not affected. */
   report(error: unknown): void;
   /**
@@ -59,6 +66,7 @@ export function contextOutside(clock: HttpClock, turn: number, signal: AbortSign
     localAddress: null,
     signal,
     forwarded: () => null,
+    earlyHints: () => {},
     report: () => {},
   };
 }

@@ -12,3 +12,19 @@ export class Cancelled extends Error {
     super("The client is gone");
   }
 }
+
+/** Whether the client of one coroutine is gone. */
+export class Cancellation {
+  /** The exception, the same one each time; null while the client is there. */
+  error: Cancelled | null = null;
+
+  /** Marks the client as gone. Returns the exception. */
+  begin(): Cancelled {
+    return this.error ??= new Cancelled();
+  }
+
+  /** @throws {Cancelled} once the client is gone */
+  throwIfBegun(): void {
+    if (this.error !== null) throw this.error;
+  }
+}

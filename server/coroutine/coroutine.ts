@@ -8,25 +8,28 @@
 import type { SocketAddress } from "../../ffi/socket/socket.ts";
 import { LazySignal } from "../embedder/abort.ts";
 import { Bytes } from "../protocols/bytes/bytes.ts";
-import { Cancelled } from "./cancelled.ts";
+import { Cancellation } from "./cancelled.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { ConnectionContext } from "../connection/context.ts";
 import type { Handler, HandlerContext } from "../connection/handler.ts";
-import { HttpResponse } from "../http/response.ts";
-import type { Exchange } from "../exchange/exchange.ts";
+import type { HttpResponse } from "../http/response.ts";
 import { Http1 } from "../protocols/http1/http1.ts";
+import { Http2 } from "../protocols/http2/http2.ts";
 import { ReceivedBytes } from "./received_bytes.ts";
-import { RequestExchange } from "./request_exchange.ts";
+import type { RequestExchange } from "./request_exchange.ts";
+import { RequestQueue } from "./request_queue.ts";
 import type { Session } from "../protocols/bytes/session.ts";
-import { RequestContext } from "../exchange/request_context.ts";
-import { errorResponse } from "../exchange/error_response.ts";
+import { type ContextOwner, RequestContext } from "../exchange/request_context.ts";
 import { ABANDONED_TIMEOUT_MS, REQUEST_BODY_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "../limits.ts";
 import { type Waiting, Waits } from "./waits.ts";
 
 /** Serves one client. When it returns, the connection is closed. */
 export interface Coroutine {
   (connection: CoroutineConnection): Promise<void>;
-  /** True if a client that is rejected for lack of room may get an HTTP response. */
+  /**
+   * True for a coroutine that calls `requests`. Clients of HTTPS are then offered HTTP by name (ALPN), and a client that
+   * is rejected for lack of room may get an HTTP response.
+   */
   readonly speaksHttp?: boolean;
   /** The handler whose responses the coroutine sends, for requests that are answered before there is a coroutine. */
   readonly handler?: Handler;
@@ -45,19 +48,13 @@ export class CoroutineConnection {
   readonly #shared: ConnectionContext;
   readonly #connection: Connection;
   readonly #fd: number;
-  #http: Http1 | null = null;
+  #http: Http1 | Http2 | null = null;
   #bytes: Bytes | null = null;
   readonly #abortion: LazySignal;
   readonly #waits: Waits;
-  #cancelled: Cancelled | null = null;
+  readonly #cancellation = new Cancellation();
   readonly #received: ReceivedBytes;
-  /** The last request that has arrived; null before the first. */
-  #exchange: Exchange | null = null;
-  /** True if the coroutine has not taken it. */
-  #isUntaken = false;
-  /** True from a response until all of it is sent. */
-  #isSending = false;
-  #taker: Waiting<IteratorResult<RequestExchange>> | null = null;
+  readonly #requests: RequestQueue;
   #writers: Waiting<void>[] = [];
 
   /** Runs `coroutine` for `connection`, whose client was just accepted. */
@@ -72,6 +69,7 @@ export class CoroutineConnection {
     this.#shared = context;
     this.#waits = new Waits(context.reactor);
     this.#received = new ReceivedBytes(this.#waits);
+    this.#requests = new RequestQueue(connection, this.#waits, this.#cancellation, () => this.#closed());
     this.#abortion = new LazySignal(context.onHandlerError);
     this.address = context.clientAddresses.address(fd);
   }
@@ -81,7 +79,7 @@ export class CoroutineConnection {
 
   /** The descriptor; −1 once the client is gone. */
   get openFd(): number {
-    return this.#cancelled === null ? this.#fd : -1;
+    return this.#cancellation.error === null ? this.#fd : -1;
   }
 
   /** Aborted once the client is gone. */
@@ -89,9 +87,16 @@ export class CoroutineConnection {
     return this.#abortion.signal;
   }
 
-  /** The context to pass to a handler. */
+  /** A context to pass to a handler, for the request that was taken last. Each request also has a context of its own. */
   get context(): HandlerContext {
-    return new RequestContext(this.#shared, this);
+    const owner: ContextOwner & { readonly connection: CoroutineConnection } = {
+      connection: this,
+      get signal() {
+        return this.connection.signal;
+      },
+      earlyHints: (fields) => this.#requests.last?.earlyHints(fields),
+    };
+    return new RequestContext(this.#connection, owner);
   }
 
   /** Reads received bytes; null at the client's end. @throws {Cancelled} @throws {TypeError} if another read is waiting */
@@ -106,7 +111,7 @@ export class CoroutineConnection {
     const now = bytes.receiveNow();
     if (now !== null) return now;
     if (received.isEnded) return null;
-    this.#throwIfCancelled();
+    this.#cancellation.throwIfBegun();
     const promise = received.next();
     bytes.awaitClient();
     return promise;
@@ -115,68 +120,35 @@ export class CoroutineConnection {
   /** Sends bytes; resolves when the socket has taken all. @throws {Cancelled} @throws {TypeError} for no Uint8Array */
   write(bytes: Uint8Array): void | Promise<void> {
     const connection = this.#speakBytes();
-    this.#throwIfCancelled();
+    this.#cancellation.throwIfBegun();
     connection.write(bytes);
-    this.#throwIfCancelled();
+    this.#cancellation.throwIfBegun();
     if (connection.isBlocked) return this.#waits.wait((waiting) => this.#writers.push(waiting));
   }
 
   /**
-   * Iterates over the requests, each to be answered by its `respond`. The next one is read after that.
+   * Iterates over the requests, each to be answered by its `respond`. In HTTP/1 the next one is read after that. An HTTP/2
+   * client sends many at a time: the next one may be taken before the last is answered.
    * @throws {TypeError} if the connection transports bytes
    */
   requests(): AsyncIterable<RequestExchange> {
     if (this.#bytes !== null) throw new TypeError("Call requests() before the first await of the coroutine");
-    this.#http ??= new Http1(this.#connection, {
-      arrived: (exchange) => this.#arrived(exchange),
-      sent: () => this.#sent(),
-      closed: () => this.#closed(),
-    });
+    const { tls } = this.#shared;
+    const isHttp2 = tls?.sessionOf(this.#fd)?.protocol === "h2";
+    this.#http ??= new (isHttp2 ? Http2 : Http1)(this.#connection, this.#requests);
     // `for await` also accepts results that are not promises, but its type does not.
-    const iterator = { next: () => this.#next() } as unknown as AsyncIterator<RequestExchange>;
+    const iterator = { next: () => this.#requests.next() } as unknown as AsyncIterator<RequestExchange>;
     return { [Symbol.asyncIterator]: () => iterator };
   }
 
   /** Answers the last request; resolves when all is sent. @throws {Cancelled} @throws {TypeError} if no request waits */
   respond(response: HttpResponse): void | Promise<void> {
-    return this.#respond(response, () => this.#isUntaken ? null : this.#exchange);
-  }
-
-  /** Answers the exchange that `find` returns; null if that request is not there any more. */
-  #respond(response: HttpResponse, find: () => Exchange | null): void | Promise<void> {
-    if (!(response instanceof HttpResponse)) throw new TypeError("A response must be an HttpResponse");
-    if (this.#shared.reactor.isParked) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#shared.reactor.post(() =>
-        resolve(new Promise((settle) => settle(this.#respond(response, find))))
-      );
-      promise.catch(() => {}); // as in `Waits.wait`
-      return promise;
-    }
-    const exchange = find();
-    const { retired } = this.#connection;
-    if (exchange?.isOpen !== true || retired) {
-      response.discard();
-      if (retired) this.#cancelled ??= new Cancelled(); // it will be closed at the end of this turn
-      this.#throwIfCancelled();
-      throw new TypeError("There is no request that waits for this response");
-    }
-    this.#isSending = true;
-    try {
-      exchange.respond(response);
-      this.#connection.proceed();
-    } catch (error) { // the coroutine gets it, and the loop does not see the exception
-      this.#shared.reactor.retire(this.#connection);
-      throw error;
-    }
-    if (!this.#isSending) return;
-    this.#throwIfCancelled();
-    return this.#waits.wait((waiting) => this.#writers.push(waiting));
+    return this.#requests.respond(response, () => this.#requests.last);
   }
 
   /** Resolves after `ms` milliseconds. @throws {Cancelled} */
   sleep(ms: number): Promise<void> {
-    this.#throwIfCancelled();
+    this.#cancellation.throwIfBegun();
     return this.#waits.sleep(ms);
   }
 
@@ -187,8 +159,11 @@ export class CoroutineConnection {
     if (this.#http === null) this.#speakBytes();
     else {
       const { reactor, limits } = this.#shared;
-      this.#connection.speak(this.#http);
-      this.#connection.expireAt(reactor.now + limits.keepAliveTimeoutMs);
+      if (this.#http instanceof Http2) this.#http.begin();
+      else {
+        this.#connection.speak(this.#http);
+        this.#connection.expireAt(reactor.now + limits.keepAliveTimeoutMs);
+      }
       this.#connection.start();
     }
     try {
@@ -202,20 +177,13 @@ export class CoroutineConnection {
 
   /** Ends the connection after the coroutine has ended. */
   #end(failure: unknown): void {
-    const exchange = this.#isAwaiting ? this.#exchange : null; // the failure then becomes a response
-    if (failure !== null && failure !== this.#cancelled && exchange === null) {
+    const isReported = this.#http !== null && this.#requests.end(failure); // the failure then becomes a response
+    if (failure !== null && failure !== this.#cancellation.error && !isReported) {
       this.#shared.onHandlerError(failure);
     }
-    if (exchange !== null && (!this.#isUntaken || failure !== null)) {
-      exchange.fail(failure ?? new Error("The coroutine ended before it responded"));
-    }
-    this.#http?.close();
+    const { protocol } = this.#connection; // a client of HTTP/1 may have gone on in HTTP/2
+    if (protocol instanceof Http1 || protocol instanceof Http2) protocol.close();
     this.#bytes?.end();
-  }
-
-  /** True if the last request is not answered. */
-  get #isAwaiting(): boolean {
-    return this.#exchange?.isOpen === true && !this.#connection.retired;
   }
 
   #speakBytes(): Bytes {
@@ -255,41 +223,6 @@ export class CoroutineConnection {
     if (this.#received.length >= REQUEST_BODY_QUEUE_BYTES_MAX) this.#bytes!.pause();
   }
 
-  #arrived(exchange: Exchange): void {
-    const shared = this.#shared;
-    const session = shared.tls?.sessionOf(this.#fd);
-    if (session !== undefined && shared.isMisdirected(exchange.request!, session.serverName)) {
-      return exchange.respond(errorResponse(421));
-    }
-    this.#exchange = exchange;
-    const taker = this.#taker;
-    if (taker === null) {
-      this.#isUntaken = true;
-      return;
-    }
-    this.#taker = null;
-    this.#waits.wake(() => taker.resolve({ value: this.#take(exchange), done: false }));
-  }
-
-  #take(exchange: Exchange): RequestExchange {
-    this.#isUntaken = false;
-    return new RequestExchange(exchange.request!, (response) => this.#respond(response, () => exchange));
-  }
-
-  #next(): IteratorResult<RequestExchange> | Promise<IteratorResult<RequestExchange>> {
-    if (this.#cancelled !== null) return { value: undefined, done: true };
-    if (this.#isUntaken) return { value: this.#take(this.#exchange!), done: false };
-    if (this.#taker !== null) throw new TypeError("Another taker of this connection's requests is waiting");
-    if (this.#isAwaiting) throw new TypeError("Respond to the last request before taking the next one");
-    return this.#waits.wait((waiting) => this.#taker = waiting);
-  }
-
-  #sent(): void {
-    if (!this.#isSending) return;
-    this.#isSending = false;
-    this.#wakeWriters();
-  }
-
   #wakeWriters(): void {
     const writers = this.#writers;
     this.#writers = [];
@@ -297,20 +230,14 @@ export class CoroutineConnection {
   }
 
   #closed(): void {
-    const cancelled = this.#cancelled ??= new Cancelled();
-    const taker = this.#taker;
+    const cancelled = this.#cancellation.begin();
     const writers = this.#writers;
-    this.#taker = null;
     this.#writers = [];
-    if (taker !== null) this.#waits.wake(() => taker.resolve({ value: undefined, done: true }));
+    this.#requests.cancel(cancelled);
     this.#received.cancel(cancelled);
     for (const waiting of writers) this.#waits.wake(() => waiting.reject(cancelled));
     this.#waits.cancelSleeps(cancelled);
     this.#abortion.abort(cancelled);
     this.#waits.block(); // whatever else the coroutine waits for, the loop need not wait
-  }
-
-  #throwIfCancelled(): void {
-    if (this.#cancelled !== null) throw this.#cancelled;
   }
 }

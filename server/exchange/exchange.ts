@@ -1,25 +1,17 @@
 /**
  * A request and its response that take more than one turn: a promised response, a body on its way to the handler, or a
  * response that is produced while it is sent.
- *
- * A response with a stream is sent piece by piece. The next piece is requested once the client has taken the one before.
- * The head waits for the first piece, so a failure before that can be answered with 500. It waits for a second at most,
- * because the client may need the head alone. The head of an event stream does not wait.
  * @module
  */
 import { LazySignal } from "../embedder/abort.ts";
 import type { ConnectionContext } from "../connection/context.ts";
 import { bodyMemory } from "../http/body_memory.ts";
+import type { Fields } from "../http/field_lines.ts";
 import { HttpError } from "../http/http_error.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { RequestBody } from "../http/request_body.ts";
 import type { HttpResponse } from "../http/response.ts";
-import {
-  ABANDONED_TIMEOUT_MS,
-  EVENT_STREAM_END_MS,
-  NO_ROOM_PAUSE_MS,
-  STREAM_HEAD_HELD_MS,
-} from "../limits.ts";
+import { ABANDONED_TIMEOUT_MS, EVENT_STREAM_END_MS, NO_ROOM_PAUSE_MS } from "../limits.ts";
 import { check } from "../loop/check.ts";
 import { Timer } from "../loop/timer.ts";
 import { failureResponse, sendable } from "./answer.ts";
@@ -42,7 +34,8 @@ export class Exchange {
   isAnswered = false;
   /** Called instead of waiting further for an answer once the client counts as gone; null to wait. */
   onClientGone: (() => void) | null = null;
-  readonly #carrier: Carrier<Exchange>;
+  /** What brings the request and takes the response. */
+  readonly carrier: Carrier<Exchange>;
   readonly #context: ConnectionContext;
   readonly #timer = new Timer(() => this.#continue(() => this.#overdue()));
   /** True while the timer is that of the body. */
@@ -51,27 +44,19 @@ export class Exchange {
   #deadlineMs = Infinity;
   #pending: PendingResponse | null = null;
   #stream: ResponseStream | null = null;
-  /** The response, while its head waits for the first piece of the stream; null otherwise. */
-  #held: HttpResponse | null = null;
-  /** The instant at which the head is sent even without a piece. */
-  #heldUntilMs = 0;
-  /** The response is a stream of server-sent events, which has no end of its own. */
-  #isEventStream = false;
   /** The rate at which the body arrives; null if it never had to be waited for. */
   #bodyRate: BodyRate | null = null;
   /** Aborted once the result of the exchange is not needed any more. */
   readonly #abortion: LazySignal;
-  #isOver = false;
+  /** True once the response is complete, or none can be sent any more. */
+  isOver = false;
+  /** Interim responses that wait for the loop. */
+  readonly #hints: Fields[] = [];
 
   constructor(carrier: Carrier<Exchange>) {
-    this.#carrier = carrier;
+    this.carrier = carrier;
     this.#context = carrier.connection.context;
     this.#abortion = new LazySignal(this.#context.onHandlerError);
-  }
-
-  /** True if a response with a stream is being sent, or its head is held. */
-  get isStreaming(): boolean {
-    return this.#stream !== null;
   }
 
   /** True if the client counts as gone, and nothing was sent to it. */
@@ -81,7 +66,7 @@ export class Exchange {
 
   /** True if it may be answered. */
   get isOpen(): boolean {
-    return !this.isAnswered && !this.#isOver;
+    return !this.isAnswered && !this.isOver;
   }
 
   /** True if nothing of a response was sent. */
@@ -107,7 +92,7 @@ export class Exchange {
     this.#pending = new PendingResponse(
       promise,
       reactor,
-      this.#carrier.connection,
+      this.carrier.connection,
       (response) => this.#continue(() => this.respond(response)),
       (error) => this.#continue(() => this.fail(error)),
       onHandlerError,
@@ -120,6 +105,16 @@ export class Exchange {
     if (!this.isAnswered) this.#deadlineMs = reactor.now + limits.handlerTimeoutMs;
   }
 
+  /** Sends an interim response before the head of the response. May be called from any promise or timer. */
+  earlyHints(fields: Fields): void {
+    this.#hints.push(fields);
+    this.#context.reactor.post(() => this.#continue(() => this.#sendHints()));
+  }
+
+  #sendHints(): void {
+    for (const fields of this.#hints.splice(0)) if (this.isUnanswered) this.carrier.sendHints(this, fields);
+  }
+
   /** Answers with an exception of the handler. */
   fail(error: unknown): void {
     this.respond(failureResponse(error, this.#context));
@@ -127,29 +122,27 @@ export class Exchange {
 
   /** Answers the request. The caller then calls `connection.proceed()`, unless it is the carrier in its own turn. */
   respond(given: HttpResponse): void {
-    check(!this.#isOver, "A request is answered once");
+    check(!this.isOver, "A request is answered once");
+    this.#sendHints();
     const response = sendable(given, this.request!, this.#context);
     const { stream } = response;
     this.isAnswered = true;
-    if (stream === null || this.request!.method === "HEAD") return this.#carrier.respond(this, response);
+    if (stream === null || this.request!.method === "HEAD") return this.carrier.respond(this, response);
     try {
-      this.#stream = new ResponseStream(stream);
+      this.#stream = new ResponseStream(response, stream, this.#context.reactor.now);
     } catch (error) { // the stream has another reader
       return this.fail(error);
     }
-    this.#isEventStream = response.isEventStream;
     this.#deadlineMs = Infinity;
-    this.#held = response;
-    this.#heldUntilMs = this.#context.reactor.now + STREAM_HEAD_HELD_MS;
-    if (this.body?.isTouched) this.#carrier.wantBody(this); // the response may be made of the body
-    if (this.#isEventStream) this.#releaseHead();
+    if (this.body?.isTouched) this.carrier.wantBody(this); // the response may be made of the body
+    if (this.#stream?.isEventStream) this.#releaseHead();
   }
 
   #releaseHead(): void {
     const held = this.#held;
     if (held === null) return;
-    this.#held = null;
-    this.#carrier.respond(this, held);
+    this.#stream!.held = null;
+    this.carrier.respond(this, held);
     if (this.#context.isDraining) this.drain();
   }
 
@@ -157,7 +150,7 @@ export class Exchange {
   dismiss(status: number): void {
     const reason = status === 503 ? "The handler took too long" : "The body is malformed, too large or late";
     this.#abort(new HttpError(status, reason));
-    if (this.isAnswered) return this.#carrier.reset(this); // in the middle of a stream
+    if (this.isAnswered) return this.carrier.reset(this); // in the middle of a stream
     this.#pending?.release();
     this.respond(errorResponse(status, [], status !== 503));
   }
@@ -165,15 +158,15 @@ export class Exchange {
   /** Sets the timer for what is waited for, and requests the next piece of a stream. To be called after each turn's work. */
   update(): void {
     const { reactor } = this.#context;
-    const { isBlocked, receivedBytes } = this.#carrier;
-    if (this.#isOver) return;
+    const { isBlocked, receivedBytes } = this.carrier;
+    if (this.isOver) return;
     if (this.#awaitsBody) this.#bodyRate!.pause(receivedBytes);
     this.#awaitsBody = false;
     if (isBlocked) this.#expireAt(Infinity); // the connection has a deadline for it
-    else if (this.#held !== null) this.#expireAt(this.#heldUntilMs);
+    else if (this.#held !== null) this.#expireAt(this.#stream!.heldUntilMs);
     else if (this.#isLeaving) {
       const leavesMs = reactor.now + ABANDONED_TIMEOUT_MS;
-      this.#expireAt(this.#isEventStream ? Math.min(leavesMs, this.#deadlineMs) : leavesMs);
+      this.#expireAt(this.#stream?.isEventStream ? Math.min(leavesMs, this.#deadlineMs) : leavesMs);
     } else if (this.body?.isAwaited) {
       this.#awaitsBody = true;
       this.#bodyRate ??= new BodyRate(this.#context);
@@ -186,34 +179,41 @@ export class Exchange {
     this.#context.reactor.expireAt(this.#timer, deadlineMs);
   }
 
+  /** The response, while its head waits for the first piece of the stream; null otherwise. */
+  get #held(): HttpResponse | null {
+    return this.#stream === null ? null : this.#stream.held;
+  }
+
   /** True if the client may be gone, and the producer of the response does not know yet. */
   get #isLeaving(): boolean {
-    return this.#carrier.mayHaveLeft && (this.isAnswered || !this.#abortion.isAborted);
+    return this.carrier.mayHaveLeft && (this.isAnswered || !this.#abortion.isAborted);
   }
 
   #overdue(): void {
     const { reactor } = this.#context;
-    if (this.#carrier.isBlocked) return;
-    if (this.#isEventStream && this.#context.isDraining && reactor.now >= this.#deadlineMs) {
+    if (this.carrier.isBlocked) return;
+    if (this.#stream?.isEventStream && this.#context.isDraining && reactor.now >= this.#deadlineMs) {
       this.#stream!.cancel(new DOMException("The server is stopping", "AbortError"));
       return this.#finish();
     }
     if (this.#stream?.isReading === false) return; // the stream has paused; `update` continues it
-    if (this.#held !== null) return reactor.now >= this.#heldUntilMs ? this.#releaseHead() : undefined;
+    if (this.#held !== null) {
+      return reactor.now >= this.#stream!.heldUntilMs ? this.#releaseHead() : undefined;
+    }
     if (this.#isLeaving) {
       this.#abort(new DOMException("The client ended its half of the connection", "AbortError"));
-      if (this.isAnswered) return this.#carrier.reset(this); // a stream without a byte for the client
+      if (this.isAnswered) return this.carrier.reset(this); // a stream without a byte for the client
       // The handler knows by its signal, and may still answer unless the server is stopping.
-      return this.#context.isDraining ? this.#carrier.reset(this) : this.onClientGone?.();
+      return this.#context.isDraining ? this.carrier.reset(this) : this.onClientGone?.();
     }
     if (!this.body?.isAwaited) return reactor.now >= this.#deadlineMs ? this.dismiss(503) : undefined;
-    if (this.#bodyRate!.check(this.#carrier.receivedBytes, this.isAnswered) === null) this.dismiss(408);
+    if (this.#bodyRate!.check(this.carrier.receivedBytes, this.isAnswered) === null) this.dismiss(408);
   }
 
   /** Does `work` outside of the connection's turn, and then lets the connection proceed. */
   #continue(work: () => void): void {
-    const { connection } = this.#carrier;
-    if (this.#isOver || connection.retired) return;
+    const { connection } = this.carrier;
+    if (this.isOver || connection.retired) return;
     try {
       work();
       connection.proceed();
@@ -229,20 +229,20 @@ export class Exchange {
     this.#continue(() => {
       this.restartHandlerTimeout(); // it is making progress
       this.#releaseHead(); // the client may wait for the head before it sends more
-      this.#carrier.wantBody(this);
+      this.carrier.wantBody(this);
     });
   }
 
   /** Requests the next piece of the response's stream, once everything before is sent. */
   #pump(): void {
     const stream = this.#stream;
-    if (stream === null || stream.isReading || this.#carrier.isBlocked) return;
+    if (stream === null || stream.isReading || this.carrier.isBlocked) return;
     const { reactor } = this.#context;
     let untilMs = stream.dueMs;
     if (untilMs <= reactor.now && bodyMemory.isFull) untilMs = reactor.now + NO_ROOM_PAUSE_MS; // of other bodies
     if (untilMs > reactor.now) return this.#expireAt(Math.min(untilMs, this.#deadlineMs));
     reactor.suspend(
-      this.#carrier.connection,
+      this.carrier.connection,
       stream.read(reactor.now),
       (part) => this.#continue(() => this.#streamed(stream, part)),
       (error) => this.#continue(() => this.#streamFailed(stream, error)),
@@ -260,29 +260,30 @@ export class Exchange {
     }
     const hasBytes = piece !== null && piece.length > 0;
     if (piece === null || hasBytes || stream.excess !== null) this.#releaseHead();
-    if (hasBytes) this.#carrier.write(this, piece!);
+    if (hasBytes) this.carrier.write(this, piece!);
     if (stream.excess !== null) this.#context.onHandlerError(stream.excess);
     if (piece === null || stream.excess !== null) this.#finish();
   }
 
   #finish(): void {
+    const { trailers } = this.#stream!;
     this.#stream = null;
-    this.#carrier.finish(this);
+    this.carrier.finish(this, trailers);
   }
 
   /** Handles a failed stream. Before the head is sent the response becomes an error. After that it is cut off. */
   #streamFailed(stream: ResponseStream, error: unknown): void {
     if (this.#stream === stream && this.#held !== null) {
-      this.#held = this.#stream = null;
+      this.#stream = null;
       return this.fail(error);
     }
     this.#context.onHandlerError(error);
-    this.#carrier.reset(this);
+    this.carrier.reset(this);
   }
 
   /** Prepares an event stream for the stop of the server: aborts its signal and gives it a moment to end. */
   drain(): void {
-    if (!this.#isEventStream || this.#stream === null) return;
+    if (this.#stream?.isEventStream !== true) return;
     this.#abort(new DOMException("The server is stopping", "AbortError"));
     this.#deadlineMs = this.#context.reactor.now + EVENT_STREAM_END_MS;
     this.#expireAt(Math.min(this.#timer.deadlineMs, this.#deadlineMs)); // the stream may pause until then
@@ -304,7 +305,7 @@ export class Exchange {
 
   /** Stops waiting for an answer, because none can be sent any more. */
   stop(): void {
-    this.#isOver = true;
+    this.isOver = true;
     this.#context.reactor.cancel(this.#timer);
   }
 

@@ -3,18 +3,21 @@
  * @module
  */
 import { localAddress, type SocketAddress } from "../../ffi/socket/socket.ts";
+import type { Connection } from "../connection/connection.ts";
 import type { ConnectionContext } from "../connection/context.ts";
 import type { HandlerContext } from "../connection/handler.ts";
 import type { HttpClock } from "../http/date.ts";
+import { type Fields, toEarlyHints } from "../http/field_lines.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { Forwarded } from "../clients/forwarded.ts";
 import { networkOf } from "../clients/ip_address.ts";
 
-/** The connection that the context describes. */
-interface Owner {
-  readonly address: SocketAddress | null;
-  readonly openFd: number;
+/** What a context asks about its request. */
+export interface ContextOwner {
+  /** Aborted once the result of the handler is not needed. */
   readonly signal: AbortSignal;
+  /** Sends an interim response with checked fields, or does nothing if it is too late for that. */
+  earlyHints(fields: Fields): void;
 }
 
 /**
@@ -22,12 +25,15 @@ interface Owner {
  * {@linkcode bind} it belongs to one request for ever.
  */
 export class RequestContext implements HandlerContext {
+  readonly #connection: Connection;
   readonly #context: ConnectionContext;
-  readonly #owner: Owner;
-  #bound: { readonly signal: AbortSignal } | null = null;
+  readonly #owner: ContextOwner;
+  #bound: ContextOwner | null = null;
 
-  constructor(context: ConnectionContext, owner: Owner) {
-    this.#context = context;
+  /** `owner` is what answers the request, until {@linkcode bind}. */
+  constructor(connection: Connection, owner: ContextOwner) {
+    this.#connection = connection;
+    this.#context = connection.context;
     this.#owner = owner;
     Object.preventExtensions(this); // it is shared by requests, also of different clients
   }
@@ -35,8 +41,13 @@ export class RequestContext implements HandlerContext {
   /**
    * Ties the context to a request that takes more than this turn. The connection's next request gets another context.
    */
-  bind(exchange: { readonly signal: AbortSignal }): void {
+  bind(exchange: ContextOwner): void {
     this.#bound = exchange;
+  }
+
+  /** The descriptor; −1 once the client is gone. */
+  get #openFd(): number {
+    return this.#connection.retired ? -1 : this.#connection.fd;
   }
 
   get turn(): number {
@@ -48,32 +59,38 @@ export class RequestContext implements HandlerContext {
   }
 
   get remoteAddress(): SocketAddress | null {
-    return this.#owner.address;
+    const fd = this.#openFd;
+    return fd < 0 ? null : this.#context.clientAddresses.address(fd);
   }
 
   get serverName(): string | null {
-    return this.#context.tls?.sessionOf(this.#owner.openFd)?.serverName ?? null;
+    return this.#context.tls?.sessionOf(this.#openFd)?.serverName ?? null;
   }
 
   get localAddress(): SocketAddress | null {
-    const { openFd } = this.#owner;
-    return openFd < 0 ? null : localAddress(openFd);
+    const fd = this.#openFd;
+    return fd < 0 ? null : localAddress(fd);
   }
 
   forwarded(request: HttpRequest): Forwarded | null {
-    const { openFd } = this.#owner;
-    return openFd < 0 ? null : this.#context.clientAddresses.forwarded(openFd, request);
+    const fd = this.#openFd;
+    return fd < 0 ? null : this.#context.clientAddresses.forwarded(fd, request);
   }
 
   networkOf(request: HttpRequest): string | null {
-    const { openFd } = this.#owner;
-    const client = openFd < 0 ? null : this.#context.clientAddresses.forwardedFor(openFd, request);
-    const address = client ?? this.#owner.address?.address ?? null;
+    const fd = this.#openFd;
+    const client = fd < 0 ? null : this.#context.clientAddresses.forwardedFor(fd, request);
+    const address = client ?? this.remoteAddress?.address ?? null;
     return address === null ? null : networkOf(address);
   }
 
   report(error: unknown): void {
     this.#context.onHandlerError(error);
+  }
+
+  earlyHints(fields: Fields): void {
+    const hints = toEarlyHints(fields);
+    if (hints.length > 0) (this.#bound ?? this.#owner).earlyHints(hints);
   }
 
   get signal(): AbortSignal {

@@ -10,6 +10,11 @@ import type { RequestBody } from "./request_body.ts";
 /** The form of a request target (RFC 9112 §3.2). */
 export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
 
+/** The version of HTTP of a request. */
+export type HttpVersion = "HTTP/1.0" | "HTTP/1.1" | "HTTP/2";
+
+const [SLASH, TWO] = [0x2f, 0x32];
+
 /**
  * A request. A handler must not change it, and cannot add properties. Requests whose heads are equal byte for byte may
  * share one frozen object (see `head_cache.ts`). The parser reuses the other objects. A handler that waits (`await`)
@@ -127,6 +132,13 @@ export class HttpRequest {
     this.fieldCount = 0;
     this.lineStart = start;
     this.lineEnd = lineEnd;
+  }
+
+  /** The version of HTTP in which the client has sent the request. */
+  get protocol(): HttpVersion {
+    const { buffer, lineEnd } = this;
+    if (buffer[lineEnd - 1] === TWO && buffer[lineEnd - 2] === SLASH) return "HTTP/2"; // not HTTP/1.2
+    return this.minorVersion === 0 ? "HTTP/1.0" : "HTTP/1.1";
   }
 
   /** True if a body follows the head. */

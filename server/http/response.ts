@@ -2,10 +2,11 @@
  * A response: status, fields and body.
  * @module
  */
-import { bytesOf, describeKind } from "../../ffi/libc/bytes.ts";
+import { bytesOf } from "../../ffi/libc/bytes.ts";
 import { INLINE_BODY_BYTES_MAX } from "../limits.ts";
 import { CR, encodeUtf8, HTAB, LF } from "./characters.ts";
 import { HTTP_DATE_BYTES, type HttpClock } from "./date.ts";
+import { checkField, type Fields } from "./field_lines.ts";
 import { FileBody } from "./file_body.ts";
 import { Http1Form, placeBehindHead } from "./http1_form.ts";
 import { type StreamBody, toStreamBody } from "./stream_body.ts";
@@ -24,14 +25,9 @@ export interface ResponseOptions {
   readonly fields?: Fields;
 }
 
-/** Field names and values, in the order in which they are sent. */
-export type Fields = readonly (readonly [name: string, value: string])[];
+export type { Fields };
 
-const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** Fields that only the server writes: if two places said where a message ends, two recipients could disagree about it. */
-const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive)$/i;
 const EVENT_STREAM = /^text\/event-stream\b/i;
-const FIELD_VALUE = /^[\t\x20-\x7e\x80-\uffff]*$/;
 
 /**
  * A response: status, fields and body. The server writes `Content-Length` or `Transfer-Encoding`, `Connection` and
@@ -260,18 +256,6 @@ function checkEncoded(bytes: Uint8Array, statusLine: string, lineCount: number):
 
 const CHANGED = "The encoding of the fields changes the lines of the head";
 const NOTHING = new Uint8Array(0);
-/** Checks one field. @throws {TypeError} for a field that would split the head, and for one that only the server writes. */
-function checkField(name: unknown, value: unknown): void {
-  if (typeof name !== "string") {
-    throw new TypeError(`The name of a field must be a string, not ${describeKind(name)}`);
-  }
-  if (typeof value !== "string") {
-    throw new TypeError(`The value of ${name} must be a string, not ${describeKind(value)}`);
-  }
-  if (RESERVED.test(name)) throw new TypeError(`${name} is the server's to write`);
-  if (!FIELD_NAME.test(name)) throw new TypeError(`Invalid field name ${JSON.stringify(name)}`);
-  if (!FIELD_VALUE.test(value)) throw new TypeError(`Invalid value of ${name}: ${JSON.stringify(value)}`);
-}
 
 /**
  * Returns `content` as it is now, since the handler may change its object later.

@@ -125,7 +125,7 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
 
   #secured(connection: Connection, http?: Protocol): void {
     const isHttp2 = this.#context.tls!.sessionOf(connection.fd)!.protocol === "h2";
-    if (isHttp2) new Http2(connection).begin();
+    if (isHttp2 && this.#service === null) new Http2(connection).begin();
     else this.#serve(connection, http);
   }
 

@@ -36,9 +36,8 @@ export function redirect(connection: Connection, context: ConnectionContext): vo
   answerBy(connection, (exchange) => {
     const request = exchange.request!;
     if (!request.path.startsWith(CHALLENGES)) return exchange.respond(onPlainHttp(request, true));
-    const address = context.clientAddresses.address(connection.fd);
-    const owner = { address, openFd: connection.fd, signal: exchange.signal };
-    exchange.wait(new Promise((resolve) => resolve(handler(request, new RequestContext(context, owner)))));
+    const requestContext = new RequestContext(connection, exchange);
+    exchange.wait(new Promise((resolve) => resolve(handler(request, requestContext))));
   }, false);
   connection.expireAt(reactor.now + limits.keepAliveTimeoutMs);
 }
@@ -46,6 +45,7 @@ export function redirect(connection: Connection, context: ConnectionContext): vo
 /** Makes `connection` speak HTTP, whose requests `arrived` answers; only one with `isOnce`. */
 function answerBy(connection: Connection, arrived: (exchange: Exchange) => void, isOnce: boolean): void {
   const http: Http1 = new Http1(connection, {
+    speaksHttp2: false,
     arrived(exchange) {
       arrived(exchange);
       if (isOnce) http.close();

@@ -27,6 +27,9 @@ export interface Frame {
   readonly payload: Uint8Array;
 }
 
+/** Bytes of the largest decoded block. */
+const BLOCK_BYTES_MAX = 1024 * 1024;
+
 type Lines = readonly (readonly [name: string, value: string])[];
 
 /** The fields of a GET. */
@@ -85,6 +88,14 @@ export function post(stream: number, path: string, ...more: Lines): Uint8Array<A
 export interface Http2Response {
   readonly fields: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  /** The code of RST_STREAM; null if the stream has ended by itself. */
+  readonly reset: number | null;
+}
+
+/** A response with all of its field sections: interim ones, the head, trailers. */
+export interface Http2Message {
+  readonly sections: readonly Readonly<Record<string, string>>[];
+  readonly body: string;
   /** The code of RST_STREAM; null if the stream has ended by itself. */
   readonly reset: number | null;
 }
@@ -227,13 +238,46 @@ export class Http2Wire implements Disposable {
     return null;
   }
 
+  /** Returns what comes on a stream until its end, or until `isEnough` says so. Windows are widened as data arrives. */
+  async message(
+    stream: number,
+    isEnough: (message: Http2Message) => boolean = () => false,
+  ): Promise<Http2Message> {
+    const sections: Record<string, string>[] = [];
+    const parts: Uint8Array[] = [];
+    let block: Uint8Array[] = [];
+    let isEnd = false;
+    for (;;) {
+      const one = await this.next();
+      assert(one !== null, `the server has ended before the response on stream ${stream}`);
+      const { type, flags, payload } = one;
+      if (type === FrameType.HEADERS || type === FrameType.CONTINUATION) {
+        block.push(payload);
+        if (type === FrameType.HEADERS && one.stream === stream) isEnd = (flags & Flag.END_STREAM) !== 0;
+        if (!(flags & Flag.END_HEADERS)) continue;
+        const section = this.decode(joined(block)); // of every stream: all share the table
+        block = [];
+        if (one.stream === stream) sections.push(section);
+      }
+      if (one.stream !== stream) continue;
+      if (type === FrameType.DATA) {
+        parts.push(payload);
+        isEnd = (flags & Flag.END_STREAM) !== 0;
+        if (payload.length > 0) await this.send(update(0, payload.length), update(stream, payload.length));
+      }
+      const reset = type === FrameType.RST_STREAM ? readUint32(payload, 0) : null;
+      const message = { sections, body: new TextDecoder().decode(joined(parts)), reset };
+      if (isEnd || reset !== null || isEnough(message)) return message;
+    }
+  }
+
   /** Decodes a block of the server's. */
   decode(block: Uint8Array): Record<string, string> {
     const fields: Record<string, string> = {};
     const receiver = {
-      bytes: new Uint8Array(65_536),
+      bytes: new Uint8Array(BLOCK_BYTES_MAX),
       end: 0,
-      limit: 65_536,
+      limit: BLOCK_BYTES_MAX,
       gap: 0,
       overflow() {},
       take(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number) {

@@ -55,8 +55,8 @@ export const EXPORT_NAMES: readonly string[] = words(`
   EPOLLIN EPOLLMSG EPOLLONESHOT EPOLLOUT EPOLLPRI EPOLLRDBAND EPOLLRDHUP EPOLLRDNORM EPOLLWAKEUP
   EPOLLWRBAND EPOLLWRNORM Epoll ErrorListener EtagMode Expiring FD_SETSIZE FetchAddress FetchHandler
   FetchInfo FetchOptions FetchTcpAddress FetchUnixAddress Fields FileBody FileBodyInit
-  FileDescriptorLike Forwarded Handler HandlerContext HasFileno HeaderRule HeadsSnapshot Http2Snapshot HttpClock
-  HttpError HttpRequest HttpResponse Interest ListenOptions ListeningSocket LogFile LogFormatName
+   FileDescriptorLike Forwarded Handler HandlerContext HasFileno HeaderRule HeadsSnapshot Http2Snapshot HttpClock
+   HttpError HttpRequest HttpResponse HttpVersion Interest ListenOptions ListeningSocket LogFile LogFormatName
   LogTarget OpensslMissing POLLERR POLLER_NAMES POLLHUP POLLIN POLLMSG POLLNVAL POLLOUT POLLPRI POLLRDBAND POLLRDHUP
   POLLRDNORM POLLWRBAND POLLWRNORM Peer Poll Poller PollerName PrecompressedMode Protocol Rate Reactor
   Readiness ReadyList Reconfiguration RedirectRule RequestBody RequestExchange ResponseOptions RewriteRule Scheme SecondService

@@ -6,6 +6,7 @@
 import type { Connection } from "../../connection/connection.ts";
 import type { Activity, Protocol } from "../../connection/protocol.ts";
 import { Exchange } from "../../exchange/exchange.ts";
+import type { RequestTaker } from "../../exchange/request_taker.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { PIPELINED_REQUESTS_PER_TURN_MAX } from "../../limits.ts";
 import { Interest } from "../../loop/poller.ts";
@@ -13,7 +14,7 @@ import { Http2 } from "../http2/http2.ts";
 import { isHttp2 } from "../http2/rejection.ts";
 import { NextRequest } from "./next_request.ts";
 import { Read, RequestReader } from "./request_reader.ts";
-import { type RequestTaker, Responder } from "./responder.ts";
+import { Responder } from "./responder.ts";
 
 /** The result of reading what begins with the request line of another version. */
 const NOT_HTTP1 = -505;
@@ -78,7 +79,7 @@ export class Http1 implements Protocol {
 
   onSettled(): void {
     const { exchange, isHandling, closes, lingers } = this.#responder;
-    if (this.#taker !== null && !this.#connection.isBlocked && !exchange?.isStreaming) this.#taker.sent();
+    this.#taker?.sent();
     if (isHandling) return exchange!.update();
     if (closes) return this.#connection.finish(lingers);
     if (this.#isOver) return this.#connection.close(); // nothing more will arrive
@@ -163,13 +164,15 @@ export class Http1 implements Protocol {
       } else if (found === Read.REQUEST) {
         this.#handle(buffers.request);
       } else if (found === Read.HEAD) this.#startBody(buffers.request);
-      else if (
-        found === NOT_HTTP1 && this.#taker === null && connection.context.http2 &&
-        isHttp2(input.bytes, input.start, input.end)
-      ) {
-        return new Http2(connection).begin();
+      else if (found === NOT_HTTP1 && this.#mayUpgrade && isHttp2(input.bytes, input.start, input.end)) {
+        return new Http2(connection, this.#taker).begin();
       } else responder.reject(-found, buffers.request);
     }
+  }
+
+  /** True if the client may speak HTTP/2 instead. */
+  get #mayUpgrade(): boolean {
+    return this.#connection.context.http2 && this.#taker?.speaksHttp2 !== false;
   }
 
   #handle(request: HttpRequest): void {

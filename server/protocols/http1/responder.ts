@@ -3,7 +3,6 @@
  * exchange; meanwhile further requests wait.
  * @module
  */
-import type { SocketAddress } from "../../../ffi/socket/socket.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { failureResponse, sendable } from "../../exchange/answer.ts";
 import { BodyRate } from "../../exchange/body_rate.ts";
@@ -11,7 +10,9 @@ import type { Carrier } from "../../exchange/carrier.ts";
 import { errorResponse, tooManyRequests } from "../../exchange/error_response.ts";
 import { Exchange } from "../../exchange/exchange.ts";
 import { noResponse } from "../../exchange/pending_response.ts";
-import { RequestContext } from "../../exchange/request_context.ts";
+import { type ContextOwner, RequestContext } from "../../exchange/request_context.ts";
+import type { RequestTaker } from "../../exchange/request_taker.ts";
+import type { Fields } from "../../http/field_lines.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { HttpResponse } from "../../http/response.ts";
 import type { StreamBody } from "../../http/stream_body.ts";
@@ -21,17 +22,8 @@ import { check } from "../../loop/check.ts";
 import { endsByClose, ResponseWriter } from "./response_writer.ts";
 import { Upgrade } from "./upgrade.ts";
 
-/** Takes requests in place of a handler. The connection then keeps its object while it is idle. */
-export interface RequestTaker {
-  /** Called for a request, which `exchange.respond` answers. */
-  arrived(exchange: Exchange): void;
-  /** Called when nothing waits to be sent. */
-  sent(): void;
-  closed(): void;
-}
-
 /** Answers requests, and carries their exchanges. */
-export class Responder implements Carrier<Exchange> {
+export class Responder implements Carrier<Exchange>, ContextOwner {
   readonly connection: Connection;
   readonly writer: ResponseWriter;
   /** The current request if it takes more than this turn; also while the rest of its body is dropped. Otherwise null. */
@@ -47,8 +39,8 @@ export class Responder implements Carrier<Exchange> {
   #requestContext: RequestContext;
   /** The rate of bodies that no handler reads; null before the first. */
   #unread: BodyRate | null = null;
-  /** True while the handler is being called. */
-  #isCalling = false;
+  /** The request whose handler is being called; null outside of such a call. */
+  #called: HttpRequest | null = null;
 
   /** `taker` is null if requests are answered by the handler of the connection's context. */
   constructor(connection: Connection, reader: RequestReader, taker: RequestTaker | null) {
@@ -56,25 +48,18 @@ export class Responder implements Carrier<Exchange> {
     this.writer = new ResponseWriter(connection);
     this.#reader = reader;
     this.#taker = taker;
-    this.#requestContext = new RequestContext(connection.context, this);
+    this.#requestContext = new RequestContext(connection, this);
   }
 
   // For the context of requests
 
-  /** The client's address; null once the client is gone. */
-  get address(): SocketAddress | null {
-    const { retired, fd, context } = this.connection;
-    return retired ? null : context.clientAddresses.address(fd);
-  }
-
-  /** The descriptor; −1 once the client is gone. */
-  get openFd(): number {
-    return this.connection.retired ? -1 : this.connection.fd;
-  }
-
   /** The signal of the current request. Already aborted outside of a call of the handler. */
   get signal(): AbortSignal {
-    return this.#isCalling ? (this.exchange ??= new Exchange(this)).signal : AbortSignal.abort();
+    return this.#called !== null ? (this.exchange ??= new Exchange(this)).signal : AbortSignal.abort();
+  }
+
+  earlyHints(fields: Fields): void {
+    if (this.#called !== null) this.writer.sendHints(this.#called, fields);
   }
 
   // Answering
@@ -90,14 +75,14 @@ export class Responder implements Carrier<Exchange> {
       return this.#taker.arrived(exchange);
     }
     let result: HttpResponse | Promise<HttpResponse> | Upgrade;
-    this.#isCalling = true;
+    this.#called = request;
     try {
       result = context.handler(request, this.#requestContext) ?? Promise.reject(noResponse()); // JavaScript may return undefined
     } catch (error) {
-      this.#isCalling = false;
+      this.#called = null;
       return this.#answer(failureResponse(error, context), request);
     }
-    this.#isCalling = false;
+    this.#called = null;
     if (result instanceof HttpResponse) this.#answer(result, request);
     else if (result instanceof Upgrade) this.#upgrade(result, request);
     else this.#takeLonger(request).wait(result);
@@ -146,7 +131,7 @@ export class Responder implements Carrier<Exchange> {
     if (exchange.request === null) { // the context is its own from now on
       context.accounting.lookUpClient(fd);
       this.#requestContext.bind(exchange);
-      this.#requestContext = new RequestContext(context, this);
+      this.#requestContext = new RequestContext(connection, this);
       if (this.#taker !== null) exchange.onClientGone = () => this.reset();
     }
     exchange.request = request;
@@ -211,9 +196,8 @@ export class Responder implements Carrier<Exchange> {
     } else if (exchange !== null && exchange.request !== null && exchange.isUnanswered) {
       accounting.leaveUnanswered(fd, exchange.request, exchange.startMs);
     }
-    this.exchange = null;
+    this.exchange = this.#called = null;
     this.isHandling =
-      this.#isCalling =
       this.closes =
       this.lingers =
         false;
@@ -246,14 +230,21 @@ export class Responder implements Carrier<Exchange> {
     this.writer.writePiece(piece);
   }
 
-  finish(exchange: Exchange): void {
-    this.writer.finishStream();
+  sendHints(exchange: Exchange, fields: Fields): void {
+    this.writer.sendHints(exchange.request!, fields);
+  }
+
+  finish(exchange: Exchange, trailers: Fields | null): void {
+    this.writer.finishStream(exchange.request!, trailers);
     this.#complete(exchange);
   }
 
   reset(): void {
     this.connection.context.reactor.retire(this.connection);
   }
+
+  /** The end of the connection tells the client. */
+  refuse(): void {}
 
   wantBody(exchange: Exchange): void {
     if (!this.#reader.isInBody || this.#reader.body !== exchange.body) return;

@@ -5,6 +5,7 @@
 import type { Connection } from "../../connection/connection.ts";
 import type { Output } from "../../connection/output.ts";
 import { encodeUtf8 } from "../../http/characters.ts";
+import { type Fields, linesOf } from "../../http/field_lines.ts";
 import { FileBody } from "../../http/file_body.ts";
 import { CLOSE_AND_BLANK_LINE } from "../../http/persistence.ts";
 import type { Http1Form } from "../../http/http1_form.ts";
@@ -30,6 +31,11 @@ function isSentInChunks({ length }: StreamBody, { minorVersion }: HttpRequest): 
 /** Returns true if the end of the connection ends the body. */
 export function endsByClose(body: StreamBody, request: HttpRequest): boolean {
   return body.length === null && !isSentInChunks(body, request);
+}
+
+/** Returns true if the client accepts trailers, for itself and for those that it forwards them to (RFC 9110 §6.5.1). */
+function acceptsTrailers(request: HttpRequest): boolean {
+  return (request.header("te") ?? "").split(",").some((item) => item.trim().toLowerCase() === "trailers");
 }
 
 /** Writes the responses of one connection, and accounts for them. */
@@ -120,9 +126,17 @@ export class ResponseWriter {
     if (this.#isChunked) this.#append(CRLF);
   }
 
-  /** Appends the end of the stream. */
-  finishStream(): void {
-    if (this.#isChunked) this.#append(LAST_CHUNK);
+  /** Appends the end of the stream, with `trailers` if `request` accepts them (RFC 9112 §7.1.2). */
+  finishStream(request: HttpRequest, trailers: Fields | null): void {
+    if (!this.#isChunked) return;
+    if (trailers === null || !acceptsTrailers(request)) return this.#append(LAST_CHUNK);
+    this.#append(encodeUtf8(`0\r\n${linesOf(trailers)}\r\n`));
+  }
+
+  /** Sends an interim response 103 (RFC 8297) to `request`, unless it is one of HTTP/1.0. It is not accounted for. */
+  sendHints(request: HttpRequest, fields: Fields): void {
+    if (request.minorVersion === 0) return;
+    this.#append(encodeUtf8(`HTTP/1.1 103 Early Hints\r\n${linesOf(fields)}\r\n`));
   }
 
   /** Sends 100 (Continue): the client may send the announced body (RFC 9110 §15.2.1). It is not accounted for. */

@@ -67,11 +67,15 @@ export class FrameWriter {
     this.#length += FRAME_HEAD_BYTES + 4;
   }
 
-  /** Writes a whole frame that is there already. */
-  whole(frame: Uint8Array): void {
-    this.#reserve(frame.length);
-    shared.set(frame, this.#length);
-    this.#length += frame.length;
+  /** Writes whole frames that are there already, also more than there is room for. */
+  whole(frames: Uint8Array): void {
+    if (frames.length > ROOM_BYTES) {
+      this.whole(frames.subarray(0, ROOM_BYTES));
+      return this.whole(frames.subarray(ROOM_BYTES));
+    }
+    this.#reserve(frames.length);
+    shared.set(frames, this.#length);
+    this.#length += frames.length;
   }
 
   /** Writes GOAWAY (RFC 9113 §6.8). */

@@ -10,6 +10,7 @@
 import type { Connection } from "../../connection/connection.ts";
 import type { Activity, Protocol } from "../../connection/protocol.ts";
 import { MinimumRate } from "../../connection/minimum_rate.ts";
+import type { RequestTaker } from "../../exchange/request_taker.ts";
 import { Interest } from "../../loop/poller.ts";
 import {
   CONNECTION_WINDOW_BYTES,
@@ -67,6 +68,7 @@ export class Http2 implements Protocol, Session {
   readonly settings: PeerSettings = new PeerSettings();
   readonly streams: Streams;
   readonly heads: HeadReader = new HeadReader();
+  readonly #taker: RequestTaker | null;
   readonly #responder: Responder;
   readonly #frames: FrameHandler;
   readonly #trouble = new Trouble();
@@ -83,11 +85,13 @@ export class Http2 implements Protocol, Session {
   /** GOAWAY with an error was sent, or the client was silent for too long. */
   #hasEnded = false;
 
-  constructor(connection: Connection) {
+  /** `taker` is null if requests are answered by the handler of the connection's context. */
+  constructor(connection: Connection, taker: RequestTaker | null = null) {
     this.connection = connection;
     this.streams = new Streams(connection.context.limits.streamsMax);
+    this.#taker = taker;
     this.writer = new FrameWriter(connection);
-    this.#responder = new Responder(this);
+    this.#responder = new Responder(this, taker);
     this.#frames = new FrameHandler(this, this.#responder);
   }
 
@@ -166,6 +170,7 @@ export class Http2 implements Protocol, Session {
 
   onSettled(): void {
     const { connection, streams, connection: { keeper, context: { keepAlive } } } = this;
+    this.#taker?.sent();
     let untilMs = Math.min(this.headUntilMs, this.#lastCallUntilMs);
     for (const stream of streams.all()) {
       stream.exchange.update();
@@ -229,7 +234,11 @@ export class Http2 implements Protocol, Session {
   }
 
   onClosed(): void {
-    this.streams.abandonAll();
+    try {
+      this.streams.abandonAll();
+    } finally {
+      this.#taker?.closed();
+    }
   }
 
   // The end
@@ -241,6 +250,13 @@ export class Http2 implements Protocol, Session {
       for (const { exchange } of this.streams.all()) exchange.drain();
     }
     this.connection.settle();
+  }
+
+  /** Takes no further request, and ends the connection once what has started is sent. */
+  close(): void {
+    if (this.connection.retired || this.#hasEnded) return;
+    this.drain();
+    if (!this.connection.retired) this.connection.proceed();
   }
 
   /** True if the connection ends with its last stream. */

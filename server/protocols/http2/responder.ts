@@ -5,13 +5,14 @@
  * Source: RFC 9113 §8.
  * @module
  */
-import type { SocketAddress } from "../../../ffi/socket/socket.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { failureResponse, sendable } from "../../exchange/answer.ts";
 import { errorResponse, tooManyRequests } from "../../exchange/error_response.ts";
 import { noResponse } from "../../exchange/pending_response.ts";
-import { RequestContext } from "../../exchange/request_context.ts";
-import { encodeUtf8 } from "../../http/characters.ts";
+import type { Exchange } from "../../exchange/exchange.ts";
+import { type ContextOwner, RequestContext } from "../../exchange/request_context.ts";
+import type { RequestTaker } from "../../exchange/request_taker.ts";
+import type { Fields } from "../../http/field_lines.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { HttpResponse } from "../../http/response.ts";
 import { waitSecondsOf } from "../../exchange/overload.ts";
@@ -19,32 +20,14 @@ import { STREAM_WINDOW_BYTES } from "../../http2_limits.ts";
 import { ErrorCode } from "./errors.ts";
 import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frame.ts";
 import type { FrameWriter } from "./frame_writer.ts";
-import { HpackEncoder } from "./hpack/encoder.ts";
 import type { HeadReader } from "./head_reader.ts";
 import { priorityOfRequest } from "./priority.ts";
 import { ResponseBlock } from "./response_block.ts";
+import { ResponseWriter } from "./response_writer.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { PeerSettings } from "./settings.ts";
 import { Stream, type StreamOwner } from "./stream.ts";
 import type { Streams } from "./streams.ts";
-
-/** The head of 100 (Continue). */
-const CONTINUE_BLOCK = (() => {
-  const encoder = new HpackEncoder();
-  encoder.add(":status", encodeUtf8("100"));
-  return encoder.toBytes();
-})();
-const blocks = new WeakMap<HttpResponse, ResponseBlock>();
-
-/** Returns the head of a response as a frame. */
-function blockOf(response: HttpResponse): ResponseBlock {
-  let block = blocks.get(response);
-  if (block === undefined) {
-    block = new ResponseBlock(response.status, HttpResponse.http1(response));
-    blocks.set(response, block);
-  }
-  return block;
-}
 
 /** What the parts of a connection share. */
 export interface Session {
@@ -66,32 +49,26 @@ export interface Session {
 }
 
 /** Answers requests. */
-export class Responder implements StreamOwner {
+export class Responder implements StreamOwner, ContextOwner {
   readonly connection: Connection;
   readonly #session: Session;
-  readonly #requestContext: RequestContext;
+  readonly #taker: RequestTaker | null;
+  readonly #responses: ResponseWriter;
   readonly #scheduler = new Scheduler();
+  #requestContext: RequestContext;
   /** The request whose handler is being called, and its stream once it has one. */
   #current: { readonly id: number; stream: Stream | null } | null = null;
 
-  constructor(session: Session) {
-    this.#session = session;
-    this.connection = session.connection;
-    this.#requestContext = new RequestContext(this.connection.context, this);
+  /** `taker` is null if requests are answered by the handler of the connection's context. */
+  constructor(session: Session, taker: RequestTaker | null) {
+    const { connection, writer, settings } = this.#session = session;
+    this.#taker = taker;
+    this.connection = connection;
+    this.#responses = new ResponseWriter(writer, settings, connection.context.clock);
+    this.#requestContext = new RequestContext(connection, this);
   }
 
   // For the context of requests
-
-  /** The client's address; null once it is gone. */
-  get address(): SocketAddress | null {
-    const { retired, fd, context } = this.connection;
-    return retired ? null : context.clientAddresses.address(fd);
-  }
-
-  /** The descriptor; −1 once the client is gone. */
-  get openFd(): number {
-    return this.connection.retired ? -1 : this.connection.fd;
-  }
 
   /** The signal of the current request. Already aborted outside of a call of the handler. */
   get signal(): AbortSignal {
@@ -99,6 +76,16 @@ export class Responder implements StreamOwner {
     return current === null
       ? AbortSignal.abort()
       : (current.stream ??= this.#open(current.id)).exchange.signal;
+  }
+
+  earlyHints(fields: Fields): void {
+    if (this.#current !== null) this.#responses.hints(fields, this.#current.id);
+  }
+
+  /** Ties the context of the current request to its exchange. The next request gets another context. */
+  #bind(exchange: Exchange): void {
+    this.#requestContext.bind(exchange);
+    this.#requestContext = new RequestContext(this.connection, this);
   }
 
   // Requests
@@ -150,10 +137,11 @@ export class Responder implements StreamOwner {
   /** Calls the handler. `stream` is null for a request without a body. */
   #call(id: number, request: HttpRequest, stream: Stream | null): void {
     const { fd, context } = this.connection;
+    const waitSeconds = waitSecondsOf(fd, request, context);
+    if (waitSeconds === 0 && this.#taker !== null) return this.#pass(this.#taker, id, request, stream);
     const current = this.#current = { id, stream };
     let result: HttpResponse | Promise<HttpResponse>;
     try {
-      const waitSeconds = waitSecondsOf(fd, request, context);
       result = waitSeconds > 0
         ? tooManyRequests(waitSeconds)
         : (context.handler(request, this.#requestContext) ?? Promise.reject(noResponse())); // JavaScript may return undefined
@@ -167,9 +155,21 @@ export class Responder implements StreamOwner {
     if (!(result instanceof HttpResponse)) {
       const waiting = opened ?? this.#open(id);
       if (stream === null) waiting.hasClientEnded = true;
+      this.#bind(waiting.exchange);
       this.#keep(waiting, request).exchange.wait(result);
-    } else if (opened !== null) this.#keep(opened, request).exchange.respond(result);
-    else this.#answer(id, request, result, true);
+    } else if (opened !== null) {
+      this.#bind(opened.exchange);
+      this.#keep(opened, request).exchange.respond(result);
+    } else this.#answer(id, request, result, true);
+  }
+
+  /** Passes a request on to `taker`. `stream` is null for one without a body. */
+  #pass(taker: RequestTaker, id: number, request: HttpRequest, stream: Stream | null): void {
+    const kept = this.#keep(stream ?? this.#open(id), request);
+    kept.hasClientEnded ||= stream === null;
+    kept.exchange.onClientGone = () => kept.reset();
+    kept.exchange.wait(null);
+    taker.arrived(kept.exchange);
   }
 
   /** Answers a request that has no stream: at once, if the windows allow it. */
@@ -178,12 +178,13 @@ export class Responder implements StreamOwner {
     if (!hasEnded || isBlocked || !this.#fits(response) || !this.#mayGoFirst) {
       const stream = this.#keep(this.#open(id), request);
       stream.hasClientEnded = hasEnded;
+      this.#bind(stream.exchange);
       return stream.exchange.respond(response);
     }
     const sent = sendable(response, request, context);
     const form = HttpResponse.http1(sent);
     const bodyLength = request.method === "HEAD" ? 0 : form.bytes.length - form.headLength;
-    this.#writeHead(sent, id, bodyLength === 0);
+    this.#responses.head(sent, id, bodyLength === 0);
     if (bodyLength > 0) this.#writeBody(form.bytes.subarray(form.headLength), id);
     context.accounting.answered(fd, request, sent.status, bodyLength, context.reactor.turnMs);
   }
@@ -213,15 +214,6 @@ export class Responder implements StreamOwner {
     writer.bytes.set(body, writer.length + FRAME_HEAD_BYTES);
     writer.advance(FRAME_HEAD_BYTES + body.length);
     streams.window.bytes -= body.length;
-  }
-
-  #writeHead(response: HttpResponse, id: number, isEnd: boolean): void {
-    const { writer, settings } = this.#session;
-    const block = blockOf(response);
-    block.stamp(id, isEnd, this.connection.context.clock);
-    if (!settings.hasShrunkTable) return writer.whole(block.bytes);
-    settings.hasShrunkTable = false;
-    writer.whole(block.withTableSize());
   }
 
   // Bodies of requests
@@ -261,7 +253,7 @@ export class Responder implements StreamOwner {
     if (stream.hasClientEnded || stream.isOver) return;
     if (request.expectsContinue && !exchange.isContinued && exchange.isUnanswered) {
       exchange.isContinued = true;
-      this.#session.writer.frame(FrameType.HEADERS, Flag.END_HEADERS, stream.id, CONTINUE_BLOCK);
+      this.#responses.continue(stream.id);
     }
     if (unreturnedBytes === 0) return;
     if (exchange.body?.hasRoom === false) return;
@@ -273,9 +265,24 @@ export class Responder implements StreamOwner {
   // Responses of streams
 
   sendHead(stream: Stream, response: HttpResponse, isEnd: boolean): void {
-    this.#writeHead(response, stream.id, isEnd);
+    this.#responses.head(response, stream.id, isEnd);
     if (isEnd) this.#complete(stream);
-    else stream.priority.begin(priorityOfRequest(stream.request), blockOf(response));
+    else stream.priority.begin(priorityOfRequest(stream.request), ResponseBlock.of(response));
+  }
+
+  sendHints({ id, isOver }: Stream, fields: Fields): void {
+    if (!isOver) this.#responses.hints(fields, id);
+  }
+
+  sendEnd(stream: Stream): void {
+    this.#responses.end(stream.trailers, stream.id);
+    this.#complete(stream);
+  }
+
+  giveBack(stream: Stream): void {
+    const { streams, writer } = this.#session;
+    writer.number(FrameType.RST_STREAM, stream.id, ErrorCode.REFUSED_STREAM); // §8.7
+    streams.abandon(stream);
   }
 
   resetStream(stream: Stream, code: ErrorCode): void {
@@ -319,15 +326,10 @@ export class Responder implements StreamOwner {
     if (count < 0) return this.resetStream(stream, ErrorCode.INTERNAL_ERROR);
     streams.window.bytes -= count;
     const isEnd = stream.isWritten;
-    writeFrameHead(
-      writer.bytes,
-      writer.length,
-      count,
-      FrameType.DATA,
-      isEnd ? Flag.END_STREAM : 0,
-      stream.id,
-    );
+    const flags = isEnd && stream.trailers === null ? Flag.END_STREAM : 0;
+    writeFrameHead(writer.bytes, writer.length, count, FrameType.DATA, flags, stream.id);
     writer.advance(FRAME_HEAD_BYTES + count);
+    if (isEnd && stream.trailers !== null) this.#responses.end(stream.trailers, stream.id);
     if (isEnd) this.#complete(stream);
   }
 }

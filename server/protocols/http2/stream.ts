@@ -12,6 +12,7 @@ import { BodyRate } from "../../exchange/body_rate.ts";
 import type { Carrier } from "../../exchange/carrier.ts";
 import { Exchange } from "../../exchange/exchange.ts";
 import { bodyMemory } from "../../http/body_memory.ts";
+import type { Fields } from "../../http/field_lines.ts";
 import { FileBody } from "../../http/file_body.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { HttpResponse } from "../../http/response.ts";
@@ -24,6 +25,12 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** The connection of a stream. */
 export interface StreamOwner {
   readonly connection: Connection;
+  /** Sends an interim response. */
+  sendHints(stream: Stream, fields: Fields): void;
+  /** Sends the end of a response of which no data waits. */
+  sendEnd(stream: Stream): void;
+  /** Ends a stream whose request was not looked at. */
+  giveBack(stream: Stream): void;
   /** Sends the head of a response. */
   sendHead(stream: Stream, response: HttpResponse, isEnd: boolean): void;
   /** Ends the stream by an error. */
@@ -56,6 +63,8 @@ export class Stream implements Carrier<Exchange> {
   /** When to check the rate of a body that arrives before the handler is called; Infinity if none does. */
   bodyUntilMs: number = Infinity;
   #bodyRate: BodyRate | null = null;
+  /** What follows the body; null for nothing. */
+  trailers: Fields | null = null;
   readonly #owner: StreamOwner;
   /** What waits to be written. */
   #pieces: Bytes[] = [];
@@ -114,7 +123,8 @@ export class Stream implements Carrier<Exchange> {
     const { tail } = form;
     this.status = status;
     this.bodyUntilMs = Infinity;
-    if (isHead || (stream === null && tail === null && form.bytes.length === form.headLength)) {
+    const isEmpty = tail === null ? form.bytes.length === form.headLength : tail.length === 0;
+    if (isHead || (stream === null && isEmpty)) {
       if (tail instanceof FileBody) tail.close();
       else if (isHead) response.discard();
       this.#owner.sendHead(this, response, true);
@@ -144,9 +154,19 @@ export class Stream implements Carrier<Exchange> {
     this.#pieces.push(piece);
   }
 
-  finish(_exchange: Exchange): void {
+  sendHints(_exchange: Exchange, fields: Fields): void {
+    this.#owner.sendHints(this, fields);
+  }
+
+  finish(_exchange: Exchange, trailers: Fields | null): void {
+    this.trailers = trailers;
     this.#isComplete = true;
     this.exchange.end();
+    if (!this.#hasData) this.#owner.sendEnd(this); // an end needs no window
+  }
+
+  refuse(): void {
+    this.#owner.giveBack(this);
   }
 
   reset(): void {
