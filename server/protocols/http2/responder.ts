@@ -103,7 +103,10 @@ export class Responder implements StreamOwner {
     if (hasEnded) return this.#call(id, request, null);
     const stream = this.#keep(this.#open(id), request);
     if (request.contentLength > context.limits.bodyBytesMax) return stream.exchange.dismiss(413);
-    if (context.handler.ignoresBodies) return; // it is called when the body has come
+    if (context.handler.ignoresBodies) { // it is called when the body has come
+      stream.exchange.awaitsRequest = true;
+      return this.wantBody(stream);
+    }
     request.incoming = stream.exchange.openBody();
     this.#call(id, request, stream);
   }
@@ -217,7 +220,10 @@ export class Responder implements StreamOwner {
     if (receivedBytes > this.connection.context.limits.bodyBytesMax) {
       return exchange.isOpen ? exchange.dismiss(413) : undefined;
     }
-    exchange.body?.push(bytes);
+    const { body } = exchange;
+    const wasAwaited = body?.isAwaited;
+    body?.push(bytes);
+    if (wasAwaited && !body!.isAwaited) exchange.restartHandlerTimeout(); // it was waiting for the client
     if (hasEnded) this.endBody(stream);
     else this.wantBody(stream);
   }
@@ -229,8 +235,11 @@ export class Responder implements StreamOwner {
       return this.resetStream(stream, ErrorCode.PROTOCOL_ERROR);
     }
     stream.hasClientEnded = true;
-    if (exchange.body !== null) exchange.body.end();
-    else if (exchange.isOpen) this.#call(stream.id, request, stream); // the handler ignores bodies
+    exchange.awaitsRequest = false;
+    if (exchange.body !== null) {
+      if (exchange.body.isAwaited) exchange.restartHandlerTimeout();
+      exchange.body.end();
+    } else if (exchange.isOpen) this.#call(stream.id, request, stream); // the handler ignores bodies
   }
 
   wantBody(stream: Stream): void {
