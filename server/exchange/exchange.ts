@@ -38,8 +38,6 @@ export class Exchange {
   body: RequestBody | null = null;
   /** True once the client was asked to send the announced body (100 Continue). */
   isContinued = false;
-  /** True while the request's body is awaited although no handler reads it: the handler is called once all of it has come. */
-  awaitsRequest = false;
   /** True once there is a response. A later result of the handler is dropped. */
   isAnswered = false;
   /** Called instead of waiting further for an answer once the client counts as gone; null to wait. */
@@ -176,7 +174,7 @@ export class Exchange {
     else if (this.#isLeaving) {
       const leavesMs = reactor.now + ABANDONED_TIMEOUT_MS;
       this.#expireAt(this.#isEventStream ? Math.min(leavesMs, this.#deadlineMs) : leavesMs);
-    } else if (this.#isWaitingForBody) {
+    } else if (this.body?.isAwaited) {
       this.#awaitsBody = true;
       this.#bodyRate ??= new BodyRate(this.#context);
       this.#expireAt(this.#bodyRate.resume(receivedBytes, this.isAnswered));
@@ -186,10 +184,6 @@ export class Exchange {
 
   #expireAt(deadlineMs: number): void {
     this.#context.reactor.expireAt(this.#timer, deadlineMs);
-  }
-
-  get #isWaitingForBody(): boolean {
-    return this.awaitsRequest || this.body?.isAwaited === true;
   }
 
   /** True if the client may be gone, and the producer of the response does not know yet. */
@@ -212,7 +206,7 @@ export class Exchange {
       // The handler knows by its signal, and may still answer unless the server is stopping.
       return this.#context.isDraining ? this.#carrier.reset(this) : this.onClientGone?.();
     }
-    if (!this.#isWaitingForBody) return reactor.now >= this.#deadlineMs ? this.dismiss(503) : undefined;
+    if (!this.body?.isAwaited) return reactor.now >= this.#deadlineMs ? this.dismiss(503) : undefined;
     if (this.#bodyRate!.check(this.#carrier.receivedBytes, this.isAnswered) === null) this.dismiss(408);
   }
 

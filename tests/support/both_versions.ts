@@ -160,8 +160,8 @@ export class BothVersions implements Disposable {
     return new BothVersions(place, await connectHttp2(place));
   }
 
-  /** Asks by HTTP/2. Returns null if the stream is reset. */
-  async askHttp2(ask: Ask): Promise<Reply | null> {
+  /** Asks by HTTP/2. Returns the code of RST_STREAM if the stream is reset. */
+  async askHttp2(ask: Ask): Promise<Reply | number> {
     const { method = "GET", target, host = "localhost", fields = [], body, isChunked = false } = ask;
     const scheme = this.#place.authority === undefined ? "http" : "https";
     const lines: Line[] = [
@@ -186,7 +186,7 @@ export class BothVersions implements Disposable {
     await this.#wire.send(...frames);
     const response = await this.#wire.response(stream);
     assert(response !== null, "the connection has ended");
-    if (response.reset !== null) return null;
+    if (response.reset !== null) return response.reset;
     const reply = replyOf(
       Number(response.fields[":status"]),
       response.lines,
@@ -205,7 +205,7 @@ export class BothVersions implements Disposable {
     for (let i = 0; i < times; i++) {
       const [first, second] = [await askHttp1(this.#place, ask), await this.askHttp2(ask)];
       const what = JSON.stringify(ask).slice(0, 300);
-      assert(second !== null, `the stream was reset, HTTP/1.1 has ${first.status}: ${what}`);
+      assert(typeof second !== "number", `reset with ${second}, HTTP/1.1 has ${first.status}: ${what}`);
       assertEquals([second.status, second.lines], [first.status, first.lines], what);
       assert(second.body === first.body, `other bytes: ${what}`);
       last = second;

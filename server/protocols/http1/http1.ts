@@ -16,13 +16,12 @@ import { type RequestTaker, Responder } from "./responder.ts";
 
 /** The result of reading what begins with the request line of another version. */
 const NOT_HTTP1 = -505;
-/** The beginning of the preface of HTTP/2 (RFC 9113 §3.4), which is such a line. */
-const PREFACE = "PRI * HTTP/2.0\r\n";
+/** The beginning of the preface of HTTP/2 (RFC 9113 §3.4), as far as it is read before it is found to be such a line. */
+const PREFACE = "PRI * HTTP/2.0\r";
 
-/** Returns true if the input is that beginning, or as much of it as has arrived. */
 function isPreface({ bytes, start, end }: { bytes: Uint8Array; start: number; end: number }): boolean {
-  const length = Math.min(end - start, PREFACE.length);
-  for (let i = 0; i < length; i++) if (bytes[start + i] !== PREFACE.charCodeAt(i)) return false;
+  if (end - start < PREFACE.length) return false;
+  for (let i = 0; i < PREFACE.length; i++) if (bytes[start + i] !== PREFACE.charCodeAt(i)) return false;
   return true;
 }
 

@@ -57,16 +57,11 @@ export class FrameWriter {
     this.#length += FRAME_HEAD_BYTES + 4;
   }
 
-  /** Writes frames that are there already. */
-  whole(frames: Uint8Array): void {
-    if (frames.length > ROOM_BYTES) return this.#inParts(frames);
-    this.#reserve(frames.length);
-    shared.set(frames, this.#length);
-    this.#length += frames.length;
-  }
-
-  #inParts(frames: Uint8Array): void {
-    for (let at = 0; at < frames.length; at += ROOM_BYTES) this.whole(frames.subarray(at, at + ROOM_BYTES));
+  /** Writes a whole frame that is there already. */
+  whole(frame: Uint8Array): void {
+    this.#reserve(frame.length);
+    shared.set(frame, this.#length);
+    this.#length += frame.length;
   }
 
   /** Writes GOAWAY (RFC 9113 §6.8). */

@@ -109,7 +109,7 @@ export class Http2 implements Protocol, Session {
   }
 
   onEnd(): void {
-    if (this.streams.count === 0 && !this.connection.isBlocked) this.connection.close();
+    if (this.streams.count === 0) this.connection.close();
   }
 
   onDrained(): void {

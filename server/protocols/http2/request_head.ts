@@ -24,11 +24,6 @@ const UPPER_Z = 0x5a;
 const GAP_BYTES = 2;
 const VERSION = " HTTP/2\r\n";
 const HOST = "host: ";
-/**
- * What is before the request line. A head of HTTP/1 never begins with an empty line once it is read, so no such request finds
- * one of HTTP/2 in the cache of heads, whose version it must not name.
- */
-const EMPTY_LINE = "\r\n";
 const PSEUDO = [":method", ":scheme", ":authority", ":path"] as const;
 const PATH = ":path";
 /** Fields about one connection (§8.2.2). */
@@ -65,7 +60,7 @@ export class RequestHead implements FieldReceiver {
   /** `bytesMax` is the largest head. */
   constructor(bytesMax: number) {
     // The line and Host are at most as long as what they are made of, and these.
-    this.#fieldsStart = bytesMax + EMPTY_LINE.length + VERSION.length + HOST.length + 4;
+    this.#fieldsStart = bytesMax + VERSION.length + HOST.length + 4;
     this.bytes = new Uint8Array(this.#fieldsStart + bytesMax + 4);
     this.view = new DataView(this.bytes.buffer);
     this.#values = new Uint8Array(bytesMax);
@@ -181,7 +176,7 @@ export class RequestHead implements FieldReceiver {
     if (values[path] !== SLASH && !(isAsterisk && request.method === "OPTIONS")) return MALFORMED;
     if (authority >= 0 && !this.#placeHost(request, authority, authorityEnd)) return MALFORMED;
     this.#writeLine(request, method, methodEnd, path, pathEnd, authority >= 0 ? authority : -1, authorityEnd);
-    const targetStart = request.lineStart + methodEnd - method + 1;
+    const targetStart = this.start + methodEnd - method + 1;
     const behind = parseTarget(this.bytes, targetStart, this.#fieldsStart, request);
     if (behind !== targetStart + pathEnd - path + 1) return MALFORMED; // a character that no target has
     this.bytes[this.end] = CR;
@@ -252,8 +247,7 @@ export class RequestHead implements FieldReceiver {
     const values = this.#values;
     const hostLength = authority < 0 ? 0 : HOST.length + authorityEnd - authority + 2;
     let at = this.#fieldsStart - hostLength - VERSION.length - (pathEnd - path) - 1 - (methodEnd - method);
-    this.start = write(bytes, at - EMPTY_LINE.length, EMPTY_LINE) - EMPTY_LINE.length;
-    request.lineStart = at;
+    this.start = request.lineStart = at;
     bytes.set(values.subarray(method, methodEnd), at);
     at += methodEnd - method;
     bytes[at++] = SP;

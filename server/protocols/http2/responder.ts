@@ -103,10 +103,7 @@ export class Responder implements StreamOwner {
     if (hasEnded) return this.#call(id, request, null);
     const stream = this.#keep(this.#open(id), request);
     if (request.contentLength > context.limits.bodyBytesMax) return stream.exchange.dismiss(413);
-    if (context.handler.ignoresBodies) { // it is called when the body has come
-      stream.exchange.awaitsRequest = true;
-      return this.wantBody(stream);
-    }
+    if (context.handler.ignoresBodies) return this.wantBody(stream); // it is called when the body has come
     request.incoming = stream.exchange.openBody();
     this.#call(id, request, stream);
   }
@@ -235,7 +232,6 @@ export class Responder implements StreamOwner {
       return this.resetStream(stream, ErrorCode.PROTOCOL_ERROR);
     }
     stream.hasClientEnded = true;
-    exchange.awaitsRequest = false;
     if (exchange.body !== null) {
       if (exchange.body.isAwaited) exchange.restartHandlerTimeout();
       exchange.body.end();
