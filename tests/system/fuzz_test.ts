@@ -32,7 +32,7 @@ const COUNTS: Readonly<Record<string, number>> = {
   connections: 256,
   handlers: 256,
   handshakes: 512,
-  versions: 512,
+  versions: 256,
 };
 
 const SENTENCES: Readonly<Record<string, string>> = {
