@@ -140,9 +140,9 @@ export class DynamicTable {
     const places = entries.length / ENTRY_WORDS;
     if (count <= places) return entries;
     const more = new Int32Array(places * 2 * ENTRY_WORDS);
-    for (let i = this.#count - 1, to = 0; i >= 0; i--, to += ENTRY_WORDS) {
+    for (let i = 0; i < this.#count; i++) {
       const at = this.#at(i);
-      more.set(entries.subarray(at, at + ENTRY_WORDS), to);
+      more.set(entries.subarray(at, at + ENTRY_WORDS), (this.#count - 1 - i) * ENTRY_WORDS);
     }
     this.#newest = this.#count - 1;
     return this.#entries = more;
