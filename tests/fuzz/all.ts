@@ -16,6 +16,7 @@ import { parser } from "./parser.ts";
 import { ranges } from "./ranges.ts";
 import { targets } from "./targets.ts";
 import { tree } from "./tree.ts";
+import { versions } from "./versions.ts";
 
 /** The targets, in the order in which they run. */
 export const TARGETS: readonly FuzzTarget[] = [
@@ -32,4 +33,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   connections,
   handlers,
   handshakes,
+  versions,
 ];

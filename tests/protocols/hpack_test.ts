@@ -2,12 +2,13 @@
  * HPACK: the examples of RFC 7541 appendix C, and what is an error.
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { HpackDecoder } from "../../server/protocols/http2/hpack/decoder.ts";
+import { DEFAULT_TABLE_BYTES, DynamicTable } from "../../server/protocols/http2/hpack/dynamic_table.ts";
 import { HpackEncoder } from "../../server/protocols/http2/hpack/encoder.ts";
 import { decodeHuffman, encodeHuffman, huffmanLength } from "../../server/protocols/http2/hpack/huffman.ts";
 import { encodeUtf8, latin1 } from "../../server/http/characters.ts";
-import { Random } from "../support/random.ts";
+import { Random, SEED } from "../support/random.ts";
 
 /** Keeps the fields as text. */
 class Fields {
@@ -208,4 +209,44 @@ Deno.test("a field without room is announced, and is in the table all the same",
   assertEquals(decoder.decode(encoded, 0, encoded.length, fields), true);
   assertEquals([fields.list, fields.overflows, decoder.table.size], [[], 3, 55]);
   assertEquals(decode(decoder, bytesOfHex("be")), ["custom-key: custom-header"]);
+});
+
+Deno.test("the dynamic table has the newest entries that fit, and memory for what is in it", () => {
+  const random = new Random(SEED);
+  for (let round = 0; round < 20; round++) {
+    const limit = random.pick([0, 40, 100, 1000, DEFAULT_TABLE_BYTES]);
+    const table = new DynamicTable(limit);
+    let bytesMax = limit;
+    let entries: [name: string, value: string][] = []; // the newest first
+    const sizeOf = () => entries.reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0);
+    const evict = () => {
+      while (sizeOf() > bytesMax) entries.pop();
+    };
+    for (let step = 0; step < 150; step++) {
+      if (random.oneIn(40)) {
+        bytesMax = random.below(limit + 1);
+        assert(table.resize(bytesMax));
+        evict();
+      } else {
+        const text = () => "abcdefgh".repeat(40).slice(0, random.below(random.pick([3, 30, 300])));
+        const [name, value] = [text(), text()];
+        const bytes = encodeUtf8(name + value);
+        table.add(bytes, 0, name.length, name.length, bytes.length);
+        const isTooLarge = name.length + value.length + 32 > bytesMax;
+        entries = isTooLarge ? [] : [[name, value], ...entries];
+        evict();
+      }
+      const found = entries.map((_, i) => [
+        latin1(table.bytes, table.nameStart(i), table.nameEnd(i)),
+        latin1(table.bytes, table.nameEnd(i), table.valueEnd(i)),
+      ]);
+      assertEquals([table.count, table.size, found], [entries.length, sizeOf(), entries]);
+    }
+  }
+  const table = new DynamicTable();
+  for (let i = 0; i < 5; i++) {
+    const bytes = encodeUtf8(`name-${i}: and a value of a usual length`);
+    table.add(bytes, 0, 6, 8, bytes.length);
+  }
+  assert(table.bytes.length <= 256, "an idle connection keeps it");
 });

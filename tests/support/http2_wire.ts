@@ -30,7 +30,9 @@ export interface Frame {
 /** Bytes of the largest decoded block. */
 const BLOCK_BYTES_MAX = 1024 * 1024;
 
-type Lines = readonly (readonly [name: string, value: string])[];
+/** A field; its value has a character for each byte. */
+export type Line = readonly [name: string, value: string];
+type Lines = readonly Line[];
 
 /** The fields of a GET. */
 export function getFields(path: string, ...more: Lines): Lines {
@@ -87,6 +89,8 @@ export function post(stream: number, path: string, ...more: Lines): Uint8Array<A
 /** A response. */
 export interface Http2Response {
   readonly fields: Readonly<Record<string, string>>;
+  /** The fields in their order, without `:status`. */
+  readonly lines: readonly Line[];
   readonly body: Uint8Array;
   /** The code of RST_STREAM; null if the stream has ended by itself. */
   readonly reset: number | null;
@@ -218,22 +222,33 @@ export class Http2Wire implements Disposable {
     return code;
   }
 
-  /** Returns the response on a stream; null if the connection ends before. */
-  async response(stream: number): Promise<Http2Response | null> {
-    const fields: Record<string, string> = {};
+  /** Returns the response on a stream; null if the connection ends before. With `takes`, the windows are widened for all that comes. */
+  async response(stream: number, takes = false): Promise<Http2Response | null> {
+    const lines: Line[] = [];
     const body: Uint8Array[] = [];
+    const result = (reset: number | null) => ({
+      fields: Object.fromEntries(lines),
+      lines: lines.filter(([name]) => name !== ":status"),
+      body: joined(body),
+      reset,
+    });
     for (let one = await this.next(); one !== null; one = await this.next()) {
-      if (one.type === FrameType.HEADERS) {
-        const lines = this.decode(one.payload);
-        if (one.stream === stream) Object.assign(fields, lines);
+      const { type, flags, payload } = one;
+      if (type === FrameType.HEADERS) {
+        const block = flags & Flag.END_HEADERS ? payload : await this.#continued(payload);
+        const decoded = this.decodeLines(block);
+        if (one.stream === stream) lines.splice(0, lines.length, ...decoded);
       }
       if (one.stream !== stream) continue;
-      if (one.type === FrameType.DATA) body.push(one.payload);
-      if (one.type === FrameType.RST_STREAM) {
-        return { fields, body: joined(body), reset: readUint32(one.payload, 0) };
+      if (type === FrameType.DATA) {
+        body.push(payload);
+        if (takes && payload.length > 0) {
+          await this.send(update(0, payload.length), update(stream, payload.length));
+        }
       }
-      const mayEnd = one.type === FrameType.DATA || one.type === FrameType.HEADERS;
-      if (mayEnd && one.flags & Flag.END_STREAM) return { fields, body: joined(body), reset: null };
+      if (type === FrameType.RST_STREAM) return result(readUint32(payload, 0));
+      const mayEnd = type === FrameType.DATA || type === FrameType.HEADERS;
+      if (mayEnd && flags & Flag.END_STREAM) return result(null);
     }
     return null;
   }
@@ -271,9 +286,26 @@ export class Http2Wire implements Disposable {
     }
   }
 
+  /** Returns a block that began with `first`, and the frames that continue it. */
+  async #continued(first: Uint8Array): Promise<Uint8Array> {
+    const parts = [first];
+    for (let flags = 0; !(flags & Flag.END_HEADERS);) {
+      const one = await this.next();
+      assert(one?.type === FrameType.CONTINUATION, "CONTINUATION follows");
+      parts.push(one.payload);
+      flags = one.flags;
+    }
+    return joined(parts);
+  }
+
   /** Decodes a block of the server's. */
   decode(block: Uint8Array): Record<string, string> {
-    const fields: Record<string, string> = {};
+    return Object.fromEntries(this.decodeLines(block));
+  }
+
+  /** Decodes a block of the server's into the fields in their order. */
+  decodeLines(block: Uint8Array): Line[] {
+    const lines: Line[] = [];
     const receiver = {
       bytes: new Uint8Array(BLOCK_BYTES_MAX),
       end: 0,
@@ -281,12 +313,12 @@ export class Http2Wire implements Disposable {
       gap: 0,
       overflow() {},
       take(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number) {
-        fields[latin1(this.bytes, nameStart, nameEnd)] = latin1(this.bytes, valueStart, valueEnd);
+        lines.push([latin1(this.bytes, nameStart, nameEnd), latin1(this.bytes, valueStart, valueEnd)]);
         this.end = nameStart;
       },
     };
     assert(this.#decoder.decode(block, 0, block.length, receiver), "the server's block can be decoded");
-    return fields;
+    return lines;
   }
 
   [Symbol.dispose](): void {

@@ -27,6 +27,11 @@ export class Wire {
     this.connection = connection;
   }
 
+  /** Uses a connection that is there already. */
+  static on(connection: Deno.TcpConn | Deno.TlsConn): Wire {
+    return new Wire(connection);
+  }
+
   static async connect(port: number, hostname = "127.0.0.1"): Promise<Wire> {
     return new Wire(await Deno.connect({ port, hostname }));
   }

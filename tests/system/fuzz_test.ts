@@ -32,6 +32,7 @@ const COUNTS: Readonly<Record<string, number>> = {
   connections: 256,
   handlers: 256,
   handshakes: 512,
+  versions: 256,
 };
 
 const SENTENCES: Readonly<Record<string, string>> = {
@@ -49,6 +50,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   handlers:
     "requests with bodies, cut at random, get what handlers of every kind say to them, and nothing else",
   handshakes: "real handshakes of TLS, changed at random, are completed, or end by an alert that says why",
+  versions: "random requests have the same status, fields and bytes by HTTP/2 as by HTTP/1.1",
 };
 
 /** Runs `body`, and releases the resources of the target. */

@@ -1,5 +1,5 @@
 /**
- * The `static` handler of the program, on each poller, with and without coroutines.
+ * The `static` handler of the program, on each poller, with and without coroutines, over HTTP/1 and HTTP/2.
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
@@ -11,6 +11,18 @@ import {
   randomBytes,
   testMatrix,
 } from "../support/matrix.ts";
+import { Flag, FrameType, PREFACE } from "../../server/protocols/http2/frame.ts";
+import { connectHttp2 } from "../support/both_versions.ts";
+import {
+  frame,
+  getFields,
+  headers,
+  Http2Wire,
+  type Line,
+  post,
+  setting,
+  update,
+} from "../support/http2_wire.ts";
 import { Site } from "../support/program.ts";
 import { Random } from "../support/random.ts";
 import { RawClient } from "../support/raw_client.ts";
@@ -35,6 +47,79 @@ const site = new Site({
   "html/sent.bin": sent,
 });
 globalThis.addEventListener("unload", () => site[Symbol.dispose]());
+
+/** Returns HEADERS of a request with `method`. */
+function asking(stream: number, path: string, method = "GET"): Uint8Array<ArrayBuffer> {
+  const [, ...rest] = getFields(path);
+  return headers(stream, [[":method", method], ...rest as Line[]]);
+}
+
+/** Does over HTTP/2 what the test does over HTTP/1. */
+async function checkHttp2(port: number): Promise<void> {
+  using wire = await connectHttp2({ port });
+  let stream = -1;
+  const ask = async (path: string, method?: string) => {
+    await wire.send(asking(stream += 2, path, method));
+    const { fields, body } = (await wire.response(stream))!;
+    return { status: Number(fields[":status"]), fields, body, text: decoder.decode(body) };
+  };
+  for (const [path, text] of [["/", INDEX], ["/index.html", INDEX], ["/a/b.html", "<p>b</p>"]]) {
+    const response = await ask(path!);
+    assertEquals([response.status, response.text], [200, text]);
+    assertEquals(response.fields["content-type"], "text/html; charset=UTF-8");
+  }
+  const missing = await ask("/missing");
+  assertEquals(missing.status, 404);
+  assertStringIncludes(missing.text, "请输入正确的url");
+  const head = await ask("/sent.bin", "HEAD");
+  assertEquals([head.fields["content-length"], head.body.length], [String(SENT_BYTES), 0]);
+  for (const [path, bytes] of FILES) assertSameBytes((await ask(path)).body, bytes, path);
+  await wire.send(
+    post(stream += 2, "/", ["content-length", "5"]),
+    frame(FrameType.DATA, 1, stream, encoder.encode("hello")),
+  );
+  assertEquals((await wire.response(stream))?.fields[":status"], "405");
+  for (const byte of asking(stream += 2, "/")) { // each in its own packet if possible
+    await wire.send(Uint8Array.of(byte));
+    if (byte % 5 === 0) await sleep(1);
+  }
+  assertEquals(decoder.decode((await wire.response(stream))?.body), INDEX);
+
+  const first = stream + 2;
+  const statuses = new Map<number, string>(); // many at once, answered in any order
+  await wire.send(
+    ...Array.from({ length: 90 }, (_, i) => asking(stream += 2, i % 2 === 0 ? "/" : "/missing")),
+  );
+  const ended = new Set<number>();
+  while (ended.size < 90) {
+    const one = (await wire.next())!;
+    if (one.type === FrameType.HEADERS) statuses.set(one.stream, wire.decode(one.payload)[":status"]!);
+    if (one.type <= FrameType.HEADERS && one.flags & Flag.END_STREAM) ended.add(one.stream);
+  }
+  for (let i = 0; i < 90; i++) assertEquals(statuses.get(first + 2 * i), i % 2 === 0 ? "200" : "404");
+
+  for (const [path, bytes] of FILES) {
+    using halfClosed = await connectHttp2({ port });
+    await halfClosed.send(asking(1, path));
+    await halfClosed.end();
+    assertSameBytes((await halfClosed.response(1))!.body, bytes, `${path} after a half-close`);
+    while (await halfClosed.next() !== null);
+
+    using slow = await Http2Wire.connect(port, setting(4, 20_000));
+    await slow.send(asking(1, path));
+    await sleep(30);
+    assertSameBytes((await slow.response(1, true))!.body, bytes, `${path} to a slow reader`);
+
+    const request = [
+      encoder.encode(PREFACE),
+      setting(4, 1 << 30),
+      update(0, 1 << 30),
+      asking(1, path),
+      asking(3, path),
+    ];
+    await leaveInTheMiddle(port, Uint8Array.from(request.flatMap((part) => [...part])));
+  }
+}
 
 testMatrix("static", async ({ port }) => {
   using wire = await Wire.connect(port);
@@ -89,6 +174,7 @@ testMatrix("static", async ({ port }) => {
       assertEquals([status, path === "/" ? text : INDEX], [path === "/missing" ? 404 : 200, INDEX]);
     }
   });
+  await checkHttp2(port);
   await wire.send(get("/"));
   assertEquals((await wire.expect()).text, INDEX);
 }, site.root);

@@ -11,9 +11,9 @@ import { ResponseBlock } from "./response_block.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Returns true if `bytes[start, end)` begins with the first line of HTTP/2, which is not the whole preface. */
+/** Returns true if `bytes[start, end)` begins as HTTP/2 does, as far as it is read before it is found not to be HTTP/1. */
 export function isHttp2(bytes: Uint8Array, start: number, end: number): boolean {
-  const length = PREFACE.indexOf("\n") + 1;
+  const length = PREFACE.indexOf("\n");
   if (end - start < length) return false;
   for (let i = 0; i < length; i++) if (bytes[start + i] !== PREFACE.charCodeAt(i)) return false;
   return true;

@@ -8,7 +8,7 @@
 import { CLASSES, CR, HTAB, LF, SP, TOKEN, VALUE } from "../../http/characters.ts";
 import { type HttpRequest, isName } from "../../http/request.ts";
 import { isAuthority, parseTarget } from "../../http/target.ts";
-import { TARGET_BYTES_MAX } from "../../limits.ts";
+import { LOG_UNKNOWN_LINE_BYTES_MAX, METHOD_BYTES_MAX, TARGET_BYTES_MAX } from "../../limits.ts";
 import { FRAMING_INVALID, FramingFields } from "../../http/framing.ts";
 import type { FieldReceiver } from "./hpack/decoder.ts";
 
@@ -26,6 +26,7 @@ const GAP_BYTES = 2;
 const VERSION = " HTTP/2.0\r\n";
 const HOST = "host: ";
 const PSEUDO = [":method", ":scheme", ":authority", ":path"] as const;
+const PATH = ":path";
 /** Fields about one connection (§8.2.2). */
 const OF_CONNECTION = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
 const TE = "te";
@@ -50,6 +51,7 @@ export class RequestHead implements FieldReceiver {
   #bytesMax = 0;
   #isMalformed = false;
   #isTooLarge = false;
+  #isTargetTooLong = false;
   #isTrailer = false;
   #hasFields = false;
   /** Start and end of the value of each of {@linkcode PSEUDO}; −1 without it. */
@@ -77,7 +79,11 @@ export class RequestHead implements FieldReceiver {
     this.#request = request;
     this.#isTrailer = request === null;
     this.#fieldsMax = fieldsMax;
-    this.#isMalformed = this.#isTooLarge = this.#hasFields = false;
+    this.#isMalformed =
+      this.#isTooLarge =
+      this.#isTargetTooLong =
+      this.#hasFields =
+        false;
     this.#pseudo.fill(-1);
     this.#valuesEnd = 0;
     this.end = this.#fieldsStart;
@@ -90,7 +96,9 @@ export class RequestHead implements FieldReceiver {
     request.incoming = null;
   }
 
-  overflow(): void {
+  overflow(nameStart = 0, nameEnd = 0): void {
+    const isPath = nameEnd - nameStart === PATH.length && isName(this.bytes, nameStart, PATH);
+    if (isPath && !this.#isTooLarge) this.#isTargetTooLong = true;
     this.#isTooLarge = true;
     this.limit = 0; // nothing else is written
   }
@@ -160,17 +168,20 @@ export class RequestHead implements FieldReceiver {
     if (this.#isMalformed) return MALFORMED;
     const [method, methodEnd, scheme, schemeEnd, authority, authorityEnd, path, pathEnd] = this
       .#pseudo as unknown as [number, number, number, number, number, number, number, number];
-    if (this.#isTooLarge) return -431;
-    if (method < 0 || methodEnd === method) return MALFORMED;
     const values = this.#values;
     for (let i = method; i < methodEnd; i++) if (!(CLASSES[values[i]!]! & TOKEN)) return MALFORMED;
-    request.method = textOf(values, method, methodEnd);
+    request.method = methodEnd - method > METHOD_BYTES_MAX ? "" : textOf(values, method, methodEnd);
+    if (methodEnd > method && request.method === "") return this.#fail(request, -501);
+    if (this.#isTargetTooLong || pathEnd - path > TARGET_BYTES_MAX) return this.#fail(request, -414);
+    if (this.#isTooLarge) return this.#fail(request, -431);
+    if (method < 0 || methodEnd === method) return MALFORMED;
     // §8.5: CONNECT has neither of the two, and is no request that this server answers.
-    if (request.method === "CONNECT") return scheme < 0 && path < 0 && authority >= 0 ? -501 : MALFORMED;
+    if (request.method === "CONNECT") {
+      return scheme < 0 && path < 0 && authority >= 0 ? this.#fail(request, -501) : MALFORMED;
+    }
     if (scheme < 0 || schemeEnd === scheme || path < 0 || pathEnd === path) return MALFORMED;
     const isAsterisk = pathEnd - path === 1 && values[path] === ASTERISK;
     if (values[path] !== SLASH && !(isAsterisk && request.method === "OPTIONS")) return MALFORMED;
-    if (pathEnd - path > TARGET_BYTES_MAX) return -414;
     if (authority >= 0 && !this.#placeHost(request, authority, authorityEnd)) return MALFORMED;
     this.#writeLine(request, method, methodEnd, path, pathEnd, authority >= 0 ? authority : -1, authorityEnd);
     const targetStart = this.start + methodEnd - method + 1;
@@ -185,6 +196,27 @@ export class RequestHead implements FieldReceiver {
     if (hasEnded && request.contentLength > 0) return MALFORMED; // §8.1.1
     request.chunked = !hasEnded && request.contentLength < 0;
     request.expectsContinue = !hasEnded && framing.expectsContinue;
+    return status;
+  }
+
+  /** Leaves of the request its method, and for the log the beginning of its line. Returns `status`. */
+  #fail(request: HttpRequest, status: number): number {
+    const [method, methodEnd, , , authority, authorityEnd, path, pathEnd] = this
+      .#pseudo as unknown as [number, number, number, number, number, number, number, number];
+    const names = status === -501 && path < 0 ? [authority, authorityEnd] : [path, pathEnd];
+    const [target, targetEnd] = names as [number, number];
+    const methodStop = Math.min(methodEnd, method + LOG_UNKNOWN_LINE_BYTES_MAX);
+    const targetStop = Math.min(targetEnd, target + LOG_UNKNOWN_LINE_BYTES_MAX - (methodStop - method));
+    request.fieldCount = 0;
+    request.contentLength = -1;
+    request.chunked = request.expectsContinue = false;
+    this.#writeLine(request, method, methodStop, target, targetStop, -1, -1);
+    this.end = this.#fieldsStart;
+    request.pathStart =
+      request.pathEnd =
+      request.queryStart =
+      request.queryEnd =
+        request.lineEnd;
     return status;
   }
 

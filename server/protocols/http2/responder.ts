@@ -100,7 +100,10 @@ export class Responder implements StreamOwner, ContextOwner {
     if (hasEnded) return this.#call(id, request, null);
     const stream = this.#keep(this.#open(id), request);
     if (request.contentLength > context.limits.bodyBytesMax) return stream.exchange.dismiss(413);
-    if (context.handler.ignoresBodies) return stream.awaitBody(); // it is called when the body has come
+    if (context.handler.ignoresBodies) { // it is called when the body has come
+      stream.awaitBody();
+      return this.wantBody(stream);
+    }
     request.incoming = stream.exchange.openBody();
     this.#call(id, request, stream);
   }
@@ -232,7 +235,10 @@ export class Responder implements StreamOwner, ContextOwner {
     if (receivedBytes > this.connection.context.limits.bodyBytesMax) {
       return exchange.isOpen ? exchange.dismiss(413) : undefined;
     }
-    exchange.body?.push(bytes);
+    const { body } = exchange;
+    const wasAwaited = body?.isAwaited;
+    body?.push(bytes);
+    if (wasAwaited && !body!.isAwaited) exchange.restartHandlerTimeout(); // it was waiting for the client
     if (hasEnded) this.endBody(stream);
     else this.wantBody(stream);
   }
@@ -244,8 +250,10 @@ export class Responder implements StreamOwner, ContextOwner {
       return this.resetStream(stream, ErrorCode.PROTOCOL_ERROR);
     }
     stream.endInput();
-    if (exchange.body !== null) exchange.body.end();
-    else if (exchange.isOpen) this.#call(stream.id, request, stream); // the handler ignores bodies
+    if (exchange.body !== null) {
+      if (exchange.body.isAwaited) exchange.restartHandlerTimeout();
+      exchange.body.end();
+    } else if (exchange.isOpen) this.#call(stream.id, request, stream); // the handler ignores bodies
   }
 
   wantBody(stream: Stream): void {

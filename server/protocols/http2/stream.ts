@@ -7,6 +7,7 @@
  */
 import { readAt } from "../../../ffi/file/file.ts";
 import type { Connection } from "../../connection/connection.ts";
+import { BODY_GONE } from "../../connection/output.ts";
 import type { State } from "../../connection/state.ts";
 import { BodyRate } from "../../exchange/body_rate.ts";
 import type { Carrier } from "../../exchange/carrier.ts";
@@ -200,7 +201,7 @@ export class Stream implements Carrier<Exchange> {
 
   /**
    * Writes the next data to `out[at, at + room)`, as far as the window allows. Returns how many bytes, or −errno for a file that
-   * cannot be read or has changed.
+   * cannot be read or has changed, and for memory that is gone.
    */
   take(out: Bytes, at: number, room: number): number {
     let count = Math.min(room, this.window.bytes);
@@ -216,6 +217,10 @@ export class Stream implements Carrier<Exchange> {
       let written = 0;
       while (written < count && this.#pieces.length > 0) {
         const piece = this.#pieces[0]!;
+        if (piece.length === 0) { // its buffer was transferred, or became smaller
+          this.connection.context.onHandlerError(new TypeError(BODY_GONE));
+          return -1;
+        }
         const part = Math.min(piece.length, count - written);
         out.set(part === piece.length ? piece : piece.subarray(0, part), at + written);
         if (part < piece.length) this.#pieces[0] = piece.subarray(part);

@@ -21,8 +21,8 @@ export interface FieldReceiver {
   readonly gap: number;
   /** Takes the field that was just written. It sets `end` to where the next one begins. */
   take(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void;
-  /** Called for a field that does not fit; nothing is written for it. */
-  overflow(): void;
+  /** Called for a field that does not fit. Its name is `bytes[nameStart, nameEnd)` if that is known. */
+  overflow(nameStart?: number, nameEnd?: number): void;
 }
 
 /** A larger number is an error: no index, length or table size is. */
@@ -128,7 +128,7 @@ export class HpackDecoder {
       return true;
     }
     this.#at = from;
-    receiver.overflow();
+    receiver.overflow(end, Math.max(nameEnd, end));
     return this.#skipLiteral(prefix, isAdded);
   }
 

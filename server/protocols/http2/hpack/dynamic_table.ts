@@ -1,8 +1,9 @@
 /**
  * The dynamic table of HPACK's decoder. Source: RFC 7541 §2.3.2 and §4.
  *
- * Names and values lie one behind the other in one buffer, which is made with the first entry. Entries are only added at
- * its end; when that is reached, those that are left move to its beginning.
+ * Names and values lie one behind the other in one buffer. Entries are only added at its end; when that is reached, those
+ * that are left move to its beginning. The buffer grows with what is in it, since most clients use little of their table,
+ * and idle connections keep it.
  * @module
  */
 
@@ -10,6 +11,11 @@
 export const ENTRY_OVERHEAD_BYTES = 32;
 /** The size that both sides begin with (RFC 9113 §6.5.2). */
 export const DEFAULT_TABLE_BYTES = 4096;
+
+/** The sizes to begin with: places for entries of up to 64 bytes, which cost no memory outside of the heap of V8. */
+const FIRST_PLACES = 5;
+const FIRST_BUFFER_BYTES = 256;
+const ENTRY_WORDS = 3;
 
 /** Entries, the newest first. */
 export class DynamicTable {
@@ -86,13 +92,12 @@ export class DynamicTable {
     this.version++;
     this.#evict(length + ENTRY_OVERHEAD_BYTES);
     if (length + ENTRY_OVERHEAD_BYTES > this.#bytesMax) return;
-    const entries = this.#entries ??= new Int32Array(3 * Math.ceil(this.#limit / ENTRY_OVERHEAD_BYTES));
-    const buffer = this.#buffer ??= new Uint8Array(this.#limit * 2);
-    if (this.#end + length > buffer.length) this.#compact(buffer);
-    this.#newest = (this.#newest + 1) % (entries.length / 3);
+    const buffer = this.#bufferFor(length);
+    const entries = this.#entriesFor(this.#count + 1);
+    this.#newest = (this.#newest + 1) % (entries.length / ENTRY_WORDS);
     this.#count++;
     this.#size += length + ENTRY_OVERHEAD_BYTES;
-    entries.set([this.#end, nameLength, valueLength], this.#newest * 3);
+    entries.set([this.#end, nameLength, valueLength], this.#newest * ENTRY_WORDS);
     buffer.set(bytes.subarray(nameStart, nameEnd), this.#end);
     buffer.set(bytes.subarray(valueStart, valueEnd), this.#end + nameLength);
     this.#end += length;
@@ -114,15 +119,37 @@ export class DynamicTable {
     if (this.#count === 0) this.#end = 0;
   }
 
-  #compact(buffer: Uint8Array): void {
+  /** Returns the buffer, with room for `length` bytes at its end. It is at most half full when entries have moved. */
+  #bufferFor(length: number): Uint8Array<ArrayBuffer> {
+    const buffer = this.#buffer ??= new Uint8Array(FIRST_BUFFER_BYTES);
+    if (this.#end + length <= buffer.length) return buffer;
     const first = this.#count === 0 ? this.#end : this.#entries![this.#at(this.#count - 1)]!;
-    buffer.copyWithin(0, first, this.#end);
+    const needed = (this.#end - first + length) * 2;
+    let size = buffer.length;
+    while (size < needed) size *= 2;
+    const moved = size === buffer.length ? buffer : new Uint8Array(size);
+    moved.set(buffer.subarray(first, this.#end));
     for (let i = 0; i < this.#count; i++) this.#entries![this.#at(i)]! -= first;
     this.#end -= first;
+    return this.#buffer = moved;
+  }
+
+  /** Returns the entries, with places for `count`. */
+  #entriesFor(count: number): Int32Array {
+    const entries = this.#entries ??= new Int32Array(FIRST_PLACES * ENTRY_WORDS);
+    const places = entries.length / ENTRY_WORDS;
+    if (count <= places) return entries;
+    const more = new Int32Array(places * 2 * ENTRY_WORDS);
+    for (let i = 0; i < this.#count; i++) {
+      const at = this.#at(i);
+      more.set(entries.subarray(at, at + ENTRY_WORDS), (this.#count - 1 - i) * ENTRY_WORDS);
+    }
+    this.#newest = this.#count - 1;
+    return this.#entries = more;
   }
 
   #at(index: number): number {
-    const places = this.#entries!.length / 3;
-    return ((this.#newest - index + places) % places) * 3;
+    const places = this.#entries!.length / ENTRY_WORDS;
+    return ((this.#newest - index + places) % places) * ENTRY_WORDS;
   }
 }

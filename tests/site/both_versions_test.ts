@@ -1,0 +1,116 @@
+/**
+ * A site over HTTP/2 and over HTTP/1.1: each request has the same status, fields and bytes by both.
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { packSite } from "../../deploy/pack_site.ts";
+import { openBeneathByWalking, openDirectory } from "../../ffi/file/file.ts";
+import { cString } from "../../ffi/libc/libc.ts";
+import { close } from "../../ffi/socket/socket.ts";
+import { SiteArchive } from "../../handlers/site/files/archive.ts";
+import { staticHandler } from "../../mod.ts";
+import { askHttp1, BothVersions, type Place } from "../support/both_versions.ts";
+import { onAll, withServer } from "../support/serving.ts";
+import { Site } from "../support/site.ts";
+import { asksOf, learnTags, makeSite, settingsOf, SPA_HOST } from "../support/site_asks.ts";
+import { TestCertificates } from "../support/test_certificates.ts";
+
+const made = new TestCertificates();
+const tls = made.make({ names: ["localhost", SPA_HOST] });
+made[Symbol.dispose]();
+
+/** The statuses that a site has. */
+const STATUSES = [
+  200,
+  204,
+  206,
+  301,
+  304,
+  308,
+  400,
+  401,
+  404,
+  405,
+  406,
+  412,
+  413,
+  414,
+  416,
+  417,
+  421,
+  431,
+  501,
+];
+
+/** What is asked for three times: a head is known from the third time on. */
+const FIRST_KIND = "every kind of URL";
+
+/** Asks for everything by both versions. Returns the statuses that came. @throws {Error} with all differences */
+async function compareAll(place: Place): Promise<Set<number>> {
+  const statuses = new Set<number>();
+  const differences: string[] = [];
+  const tags = await learnTags((ask) => askHttp1(place, ask));
+  for (const [kind, asks] of Object.entries(asksOf(tags))) {
+    using both = await BothVersions.connect(place);
+    for (const ask of asks) {
+      try {
+        statuses.add((await both.same(ask, kind === FIRST_KIND ? 3 : 1)).status);
+      } catch (error) {
+        differences.push(`${kind}: ${(error as Error).message}`);
+      }
+    }
+  }
+  assertEquals(differences, []);
+  return statuses;
+}
+
+onAll(
+  "a site gives the same status, fields and bytes over HTTP/2 as over HTTP/1.1, plain and by TLS",
+  async (poller) => {
+    using site = makeSite();
+    for (const secure of [{}, { tls }]) {
+      const handler = staticHandler(settingsOf(site));
+      try {
+        await withServer(
+          { http2: true, handler, bodyBytesMax: 100_000, ...secure },
+          async ({ port, errors }) => {
+            const place = "tls" in secure ? { port, authority: tls.cert } : { port };
+            const statuses = await compareAll(place);
+            using both = await BothVersions.connect(place);
+            const large = { method: "POST", target: "/a.txt", body: "x".repeat(100_001) };
+            statuses.add((await both.same(large)).status);
+            assertEquals(STATUSES.filter((status) => !statuses.has(status)), []);
+            assertEquals(errors, []);
+          },
+          poller,
+        );
+      } finally {
+        handler.close();
+      }
+    }
+  },
+);
+
+Deno.test("a site in an archive gives the same over HTTP/2 as over HTTP/1.1", async () => {
+  using site = makeSite();
+  using folder = new Site();
+  {
+    using file = Deno.openSync(folder.path("archive"), { write: true, createNew: true });
+    packSite(site.root, file);
+  }
+  const directory = openDirectory(folder.root);
+  const fd = openBeneathByWalking(directory, cString("archive"));
+  close(directory);
+  try {
+    const root = new SiteArchive(fd, 0);
+    const handler = staticHandler({ ...settingsOf(site), root, hosts: new Map() });
+    await withServer({ http2: true, handler }, async ({ port, errors }) => {
+      const statuses = await compareAll({ port });
+      assert([200, 206, 304, 404].every((status) => statuses.has(status)));
+      assertEquals(errors, []);
+    });
+    handler.close();
+  } finally {
+    close(fd);
+  }
+});
