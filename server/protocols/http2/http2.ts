@@ -42,6 +42,7 @@ export class Http2 implements Protocol, Session {
   readonly #trouble = new Trouble();
   #hasPreface = false;
   isDraining = false;
+  isClientLeaving = false;
   /** The instant by which the head that has begun must be complete: at first, the client's settings. */
   headUntilMs: number = Infinity;
   /** The rate at which a client takes what its windows hold back; null while they hold back nothing. */
@@ -109,7 +110,8 @@ export class Http2 implements Protocol, Session {
   }
 
   onEnd(): void {
-    if (this.streams.count === 0) this.connection.close();
+    const { isBlocked, input } = this.connection; // `input` may have frames for another turn
+    if (this.streams.count === 0 && !isBlocked && !input.isUnread) this.connection.close();
   }
 
   onDrained(): void {
@@ -119,8 +121,9 @@ export class Http2 implements Protocol, Session {
   onSettled(): void {
     const { connection, connection: { context: { reactor, limits } } } = this;
     for (const { exchange } of this.streams.all()) exchange.update();
-    if (connection.retired || connection.isBlocked) return;
     const { count } = this.streams;
+    if (count === 0 && this.isClientLeaving && !connection.input.isUnread) this.#fail(ErrorCode.NO_ERROR); // §6.8
+    if (connection.retired || connection.isBlocked) return;
     if (count === 0 && (this.#hasEnded || this.isDraining)) return connection.finish(true);
     const isIdle = count === 0 && this.headUntilMs === Infinity;
     const untilMs = isIdle ? reactor.now + limits.keepAliveTimeoutMs : this.#stallUntilMs();

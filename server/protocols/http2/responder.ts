@@ -20,7 +20,7 @@ import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } fr
 import type { FrameWriter } from "./frame_writer.ts";
 import { HpackEncoder } from "./hpack/encoder.ts";
 import type { HeadReader } from "./head_reader.ts";
-import { ResponseBlock } from "./response_block.ts";
+import { ResponseBlock, TABLE_SIZE_ZERO } from "./response_block.ts";
 import type { PeerSettings } from "./settings.ts";
 import { Stream, type StreamOwner } from "./stream.ts";
 import { STREAM_WINDOW_BYTES, type Streams, STREAMS_MAX } from "./streams.ts";
@@ -31,6 +31,8 @@ const CONTINUE_BLOCK = (() => {
   encoder.add(":status", encodeUtf8("100"));
   return encoder.toBytes();
 })();
+/** The same with the table size that a client waits for that has made its table smaller (RFC 7541 §4.2). */
+const CONTINUE_BLOCK_OF_SMALL_TABLE = new Uint8Array([TABLE_SIZE_ZERO, ...CONTINUE_BLOCK]);
 const blocks = new WeakMap<HttpResponse, ResponseBlock>();
 
 /** Returns the head of a response as a frame. */
@@ -52,6 +54,8 @@ export interface Session {
   readonly settings: PeerSettings;
   /** No new stream is served. */
   isDraining: boolean;
+  /** The client has sent GOAWAY: the connection ends with the streams that it still opens. */
+  isClientLeaving: boolean;
   /** The instant by which the head that has begun must be complete; Infinity if there is none. */
   headUntilMs: number;
   /** Counts what costs this side more than the client. Returns false if the connection has ended for that. */
@@ -110,8 +114,12 @@ export class Responder implements StreamOwner {
 
   /** Ends a stream that has no object. */
   refuse(id: number, code: ErrorCode): void {
-    const { writer } = this.#session;
-    if (this.#session.charge()) writer.number(FrameType.RST_STREAM, id, code);
+    if (this.#session.charge()) this.#reset(id, code);
+  }
+
+  #reset(id: number, code: ErrorCode): void {
+    this.#session.writer.number(FrameType.RST_STREAM, id, code);
+    this.#session.streams.closed.noteReset(id, false);
   }
 
   #open(id: number): Stream {
@@ -238,7 +246,10 @@ export class Responder implements StreamOwner {
     if (stream.hasClientEnded || stream.isOver) return;
     if (request.expectsContinue && !exchange.isContinued && exchange.isUnanswered) {
       exchange.isContinued = true;
-      this.#session.writer.frame(FrameType.HEADERS, Flag.END_HEADERS, stream.id, CONTINUE_BLOCK);
+      const { settings, writer } = this.#session;
+      const block = settings.hasShrunkTable ? CONTINUE_BLOCK_OF_SMALL_TABLE : CONTINUE_BLOCK;
+      settings.hasShrunkTable = false;
+      writer.frame(FrameType.HEADERS, Flag.END_HEADERS, stream.id, block);
     }
     if (unreturnedBytes === 0) return;
     if (exchange.body?.hasRoom === false) return;
@@ -266,9 +277,9 @@ export class Responder implements StreamOwner {
   #complete(stream: Stream): void {
     const { fd, context: { accounting } } = this.connection;
     const { exchange, request, status, sentBytes } = stream;
-    const { streams, writer } = this.#session;
+    const { streams } = this.#session;
     accounting.sent(fd, request, status, sentBytes, 0, exchange.startMs);
-    if (!stream.hasClientEnded) writer.number(FrameType.RST_STREAM, stream.id, ErrorCode.NO_ERROR); // §8.1
+    if (!stream.hasClientEnded) this.#reset(stream.id, ErrorCode.NO_ERROR); // §8.1
     streams.drop(stream);
   }
 
@@ -277,7 +288,10 @@ export class Responder implements StreamOwner {
     const { streams, writer } = this.#session;
     if (this.connection.isBlocked) return false;
     for (const stream of streams.all()) { // one after the other
-      while (stream.isReady && writer.hasRoom && streams.window.bytes > 0) this.#writeData(stream);
+      // An end without data needs no window (§6.9.1).
+      while (stream.isReady && writer.hasRoom && (streams.window.bytes > 0 || stream.isWritten)) {
+        this.#writeData(stream);
+      }
       if (!writer.hasRoom) return true;
     }
     return false;

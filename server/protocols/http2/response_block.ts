@@ -12,7 +12,7 @@ import { HpackEncoder } from "./hpack/encoder.ts";
 
 const OF_CONNECTION = /^(connection|keep-alive|transfer-encoding|upgrade|proxy-connection)$/;
 /** A dynamic table size update (RFC 7541 §6.3). */
-const TABLE_SIZE_ZERO = 0x20;
+export const TABLE_SIZE_ZERO = 0x20;
 const encoder = new HpackEncoder();
 
 /** Returns the bytes of text that was decoded as Latin-1. */

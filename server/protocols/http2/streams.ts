@@ -4,6 +4,7 @@
  * Source: RFC 9113 §5.1, §5.2 and §6.9.
  * @module
  */
+import { ClosedStreams } from "./closed_streams.ts";
 import { DEFAULT_WINDOW_BYTES } from "./frame.ts";
 import type { Stream } from "./stream.ts";
 import { Window } from "./window.ts";
@@ -22,10 +23,17 @@ export class Streams {
   readonly window: Window = new Window();
   /** How much it may still send on all of them. */
   receiveWindow: number = CONNECTION_WINDOW_BYTES;
+  readonly closed: ClosedStreams = new ClosedStreams();
   readonly #open = new Map<number, Stream>();
 
   get count(): number {
     return this.#open.size;
+  }
+
+  /** Takes the number of a new stream, larger than all before. */
+  begin(id: number): void {
+    if (id > this.last + 2) this.closed.noteGap(this.last + 1, id - 2);
+    this.last = id;
   }
 
   get(id: number): Stream | undefined {
