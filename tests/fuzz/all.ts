@@ -10,6 +10,8 @@ import { credentials } from "./credentials.ts";
 import type { FuzzTarget } from "./fuzz_target.ts";
 import { handshakes } from "./handshakes.ts";
 import { handlers } from "./handlers.ts";
+import { hpack } from "./hpack.ts";
+import { http2 } from "./http2.ts";
 import { globs } from "./globs.ts";
 import { negotiation } from "./negotiation.ts";
 import { parser } from "./parser.ts";
@@ -30,8 +32,10 @@ export const TARGETS: readonly FuzzTarget[] = [
   credentials,
   globs,
   config,
+  hpack,
   connections,
   handlers,
+  http2,
   handshakes,
   versions,
 ];

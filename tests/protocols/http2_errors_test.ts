@@ -45,16 +45,10 @@ const CONNECTION_ERRORS: readonly [section: string, code: keyof typeof ErrorCode
     ["5.1: DATA on an idle stream", "PROTOCOL_ERROR", frame(DATA, 0, 1, zeros(1))],
     ["5.1: RST_STREAM on an idle stream", "PROTOCOL_ERROR", frame(RST_STREAM, 0, 1, zeros(4))],
     ["5.1: WINDOW_UPDATE on an idle stream", "PROTOCOL_ERROR", update(1, 100)],
-    [
-      "5.1: HEADERS on a closed stream",
-      "STREAM_CLOSED",
-      headers(1, getFields("/")),
-      headers(1, getFields("/")),
-    ],
     ["5.1.1: a stream of the server's", "PROTOCOL_ERROR", headers(2, getFields("/"))],
     [
-      "5.1.1: a smaller number than before",
-      "STREAM_CLOSED",
+      "5.1.1: a smaller number than before, which was never used",
+      "PROTOCOL_ERROR",
       headers(5, getFields("/")),
       headers(3, getFields("/")),
     ],
@@ -143,6 +137,12 @@ const STREAM_ERRORS: readonly [section: string, code: keyof typeof ErrorCode, ..
     headers(1, getFields("/slow")),
     frame(DATA, 0, 1, zeros(1)),
   ],
+  [
+    "5.1: HEADERS on a half-closed stream",
+    "STREAM_CLOSED",
+    headers(1, getFields("/slow")),
+    headers(1, getFields("/slow")),
+  ],
   ["6.3: PRIORITY of another length", "FRAME_SIZE_ERROR", post(1, "/p"), frame(PRIORITY, 0, 1, zeros(4))],
   ["6.9: WINDOW_UPDATE by 0", "PROTOCOL_ERROR", post(1, "/p"), update(1, 0)],
   ["6.9.1: a window of more than 2³¹−1", "FLOW_CONTROL_ERROR", post(1, "/p"), update(1, 0x7fff_ffff)],
@@ -197,3 +197,14 @@ for (const [section, code, ...frames] of STREAM_ERRORS) {
     });
   });
 }
+
+Deno.test("§5.1: HEADERS on a stream that both sides have ended: STREAM_CLOSED for the connection", async () => {
+  await withServer({ http2: true, handler }, async ({ port, errors }) => {
+    using wire = await Http2Wire.connect(port);
+    await wire.send(headers(1, getFields("/")));
+    assertEquals((await wire.response(1))?.reset, null);
+    await wire.send(headers(1, getFields("/")));
+    assertEquals(await wire.goAwayCode(), ErrorCode.STREAM_CLOSED);
+    assertEquals(errors, []);
+  });
+});

@@ -11,7 +11,6 @@ import { parsePriority } from "./priority.ts";
 import { MALFORMED } from "./request_head.ts";
 import type { Responder, Session } from "./responder.ts";
 import { SETTING_BYTES } from "./settings.ts";
-import type { Stream } from "./stream.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -50,8 +49,9 @@ export class FrameHandler {
         return this.#continuation(flags, id, bytes, start, end);
       case FrameType.PRIORITY:
         if (id === 0) return PROTOCOL_ERROR;
-        if (end - start !== PRIORITY_BYTES) this.#streamError(id, FRAME_SIZE_ERROR);
-        else this.#session.charge();
+        if (end - start !== PRIORITY_BYTES) return this.#streamError(id, FRAME_SIZE_ERROR);
+        if (readUint31(bytes, start) === id) return this.#streamError(id, PROTOCOL_ERROR); // RFC 7540 §5.3.1
+        this.#session.charge();
         return NO_ERROR;
       case FrameType.RST_STREAM:
         return this.#reset(id, end - start);
@@ -70,6 +70,7 @@ export class FrameHandler {
       case FrameType.GOAWAY:
         if (id !== 0) return PROTOCOL_ERROR;
         if (end - start < GOAWAY_BYTES_MIN) return FRAME_SIZE_ERROR;
+        if (this.#session.isClientLeaving) this.#session.charge();
         this.#session.isClientLeaving = true;
         return NO_ERROR;
       case FrameType.WINDOW_UPDATE:
@@ -82,11 +83,18 @@ export class FrameHandler {
     }
   }
 
-  /** Ends a stream by an error (§5.4.2). */
-  #streamError(id: number, code: ErrorCode): void {
-    const stream = this.#session.streams.get(id);
+  /**
+   * Ends a stream by an error (§5.4.2), once. RST_STREAM is not sent on idle streams (§6.4): there it is an error of the
+   * connection, which is returned.
+   */
+  #streamError(id: number, code: ErrorCode): ErrorCode {
+    const { streams } = this.#session;
+    if (streams.isIdle(id)) return code;
+    const stream = streams.get(id);
     if (stream !== undefined) this.#responder.resetStream(stream, code);
+    else if (streams.closed.closingOf(id) === "reset-here") this.#session.charge();
     else this.#responder.refuse(id, code);
+    return NO_ERROR;
   }
 
   #takeSettings(isAck: boolean, id: number, bytes: Bytes, start: number, end: number): ErrorCode {
@@ -96,12 +104,8 @@ export class FrameHandler {
     if (this.hasSettings && !this.#session.charge()) return NO_ERROR;
     if (!this.hasSettings) this.#session.headUntilMs = Infinity;
     this.hasSettings = true;
-    const before = this.#session.settings.initialWindowBytes;
-    const code = this.#session.settings.take(bytes, start, end);
+    const code = this.#session.settings.take(bytes, start, end, this.#session.streams);
     if (code !== NO_ERROR) return code;
-    if (!this.#session.streams.widenAll(this.#session.settings.initialWindowBytes - before)) {
-      return FLOW_CONTROL_ERROR;
-    }
     this.#session.writer.frame(FrameType.SETTINGS, Flag.ACK, 0, NOTHING);
     return NO_ERROR;
   }
@@ -115,8 +119,8 @@ export class FrameHandler {
     }
     if (this.#session.streams.isIdle(id)) return PROTOCOL_ERROR;
     const stream = this.#session.streams.get(id);
-    if (by === 0) this.#streamError(id, PROTOCOL_ERROR);
-    else if (stream === undefined) this.#session.charge(); // it has ended meanwhile
+    if (by === 0) return this.#streamError(id, PROTOCOL_ERROR);
+    if (stream === undefined) this.#session.charge(); // it has ended meanwhile
     else if (!stream.window.widen(by)) this.#responder.resetStream(stream, FLOW_CONTROL_ERROR);
     return NO_ERROR;
   }
@@ -141,18 +145,20 @@ export class FrameHandler {
     if (length !== 4) return FRAME_SIZE_ERROR;
     const stream = this.#session.streams.get(id);
     if (!this.#session.charge() || stream === undefined) return NO_ERROR;
-    this.#session.connection.context.accounting.counters.http2.takeReset();
-    this.#session.streams.abandon(stream);
+    const { streams, connection: { context: { accounting } } } = this.#session;
+    accounting.counters.http2.takeReset();
+    streams.closed.noteReset(id, true);
+    streams.abandon(stream);
     return NO_ERROR;
   }
 
   #headers(flags: number, id: number, bytes: Bytes, start: number, end: number): ErrorCode {
     const { streams, heads } = this.#session;
     if (id % 2 === 0) return PROTOCOL_ERROR;
-    if (id <= streams.last) {
-      const stream = streams.get(id);
-      const isClosed = stream === undefined || stream.hasClientEnded;
-      if (isClosed && id <= streams.lastServed) return STREAM_CLOSED;
+    if (id <= streams.last && id <= streams.lastServed && streams.get(id) === undefined) {
+      const closing = streams.closed.closingOf(id);
+      if (closing === "never-opened") return PROTOCOL_ERROR; // §5.1.1
+      if (closing === "ended") return STREAM_CLOSED; // §5.1
     }
     const code = heads.begin(flags, id, bytes, start, end);
     if (code !== NO_ERROR) return code;
@@ -179,24 +185,27 @@ export class FrameHandler {
     this.#session.headUntilMs = Infinity;
     const { streams, heads, connection: { context: { buffers, limits } } } = this.#session;
     const hasEnded = (heads.flags & Flag.END_STREAM) !== 0;
-    if (id <= streams.last) return this.#trailers(streams.get(id), hasEnded);
-    streams.last = id;
+    if (id <= streams.last) return this.#trailers(id, hasEnded);
+    streams.begin(id);
     const status = heads.readRequest(buffers, limits);
     if (status === null) return ErrorCode.COMPRESSION_ERROR;
     if (id > streams.lastServed) return NO_ERROR; // the client sends it again, elsewhere
-    if (status === MALFORMED) this.#streamError(id, PROTOCOL_ERROR);
-    else this.#responder.admit(id, heads.request!, status, hasEnded);
+    if (status === MALFORMED || heads.isOwnParent) return this.#streamError(id, PROTOCOL_ERROR);
+    this.#responder.admit(id, heads.request!, status, hasEnded);
     return NO_ERROR;
   }
 
-  #trailers(stream: Stream | undefined, hasEnded: boolean): ErrorCode {
-    const { connection, stream: ofStream } = this.#session.heads.readTrailers(
-      this.#session.connection.context.limits,
-    );
-    if (connection !== NO_ERROR || stream === undefined) return connection;
-    const code = hasEnded ? ofStream : PROTOCOL_ERROR;
-    if (code !== NO_ERROR) this.#responder.resetStream(stream, code);
-    else this.#responder.endBody(stream);
+  /** Takes a head on a stream that has one, which is decoded in any case: it may change the table. */
+  #trailers(id: number, hasEnded: boolean): ErrorCode {
+    const { heads, streams, connection: { context: { limits } } } = this.#session;
+    const { connection, stream: ofStream } = heads.readTrailers(limits);
+    if (connection !== NO_ERROR) return connection;
+    const stream = streams.get(id);
+    if (stream === undefined && id > streams.lastServed) return NO_ERROR; // it is not served
+    if (stream === undefined || stream.hasClientEnded) return this.#streamError(id, STREAM_CLOSED);
+    if (!hasEnded || heads.isOwnParent) return this.#streamError(id, PROTOCOL_ERROR); // §8.1
+    if (ofStream !== NO_ERROR) return this.#streamError(id, ofStream);
+    this.#responder.endBody(stream);
     return NO_ERROR;
   }
 
@@ -207,8 +216,9 @@ export class FrameHandler {
     streams.receiveWindow -= length;
     if (streams.receiveWindow < 0) return FLOW_CONTROL_ERROR;
     if (flags & Flag.PADDED) {
-      const padding = bytes[start] ?? 0;
-      if (length === 0 || padding >= length) return PROTOCOL_ERROR;
+      if (length === 0) return FRAME_SIZE_ERROR;
+      const padding = bytes[start]!;
+      if (padding >= length) return PROTOCOL_ERROR;
       start++;
       end -= padding;
     }
@@ -216,10 +226,9 @@ export class FrameHandler {
     if (returned > 0) this.#session.writer.number(FrameType.WINDOW_UPDATE, 0, returned);
     const stream = streams.get(id);
     const hasEnded = (flags & Flag.END_STREAM) !== 0;
-    if (stream === undefined) { // it was reset or answered meanwhile, or is not served
-      if (id <= streams.lastServed) this.#session.charge();
-    } else if (stream.hasClientEnded) this.#responder.resetStream(stream, STREAM_CLOSED);
-    else if (start < end || hasEnded || this.#session.charge()) {
+    if (stream === undefined && id > streams.lastServed) return NO_ERROR; // it is not served
+    if (stream === undefined || stream.hasClientEnded) return this.#streamError(id, STREAM_CLOSED);
+    if (start < end || hasEnded || this.#session.charge()) {
       this.#responder.receive(stream, bytes.subarray(start, end), length, hasEnded);
     }
     return NO_ERROR;

@@ -37,6 +37,8 @@ export class HeadReader {
   end = 0;
   /** The flags of the frame that the head began with. */
   flags = 0;
+  /** The stream is to depend on itself (RFC 7540 §5.3.1). */
+  isOwnParent = false;
   /** The request that {@linkcode HeadReader.readRequest} has read. */
   request: HttpRequest | null = null;
   readonly #decoder = new HpackDecoder();
@@ -48,17 +50,15 @@ export class HeadReader {
 
   /** Takes HEADERS. Returns an error of the connection. */
   begin(flags: number, stream: number, bytes: Bytes, start: number, end: number): ErrorCode {
-    if (flags & Flag.PADDED) {
-      const padding = bytes[start] ?? 0;
-      if (end === start || padding >= end - start) return ErrorCode.PROTOCOL_ERROR;
-      start++;
-      end -= padding;
-    }
-    if (flags & Flag.PRIORITY) {
-      if (end - start < PRIORITY_BYTES) return ErrorCode.FRAME_SIZE_ERROR;
-      if (readUint31(bytes, start) === stream) return ErrorCode.PROTOCOL_ERROR;
-      start += PRIORITY_BYTES;
-    }
+    const isPadded = (flags & Flag.PADDED) !== 0;
+    const hasPriority = (flags & Flag.PRIORITY) !== 0;
+    const fixed = (isPadded ? 1 : 0) + (hasPriority ? PRIORITY_BYTES : 0);
+    if (end - start < fixed) return ErrorCode.FRAME_SIZE_ERROR;
+    const padding = isPadded ? bytes[start]! : 0;
+    if (padding > end - start - fixed) return ErrorCode.PROTOCOL_ERROR;
+    this.isOwnParent = hasPriority && readUint31(bytes, start + fixed - PRIORITY_BYTES) === stream;
+    start += fixed;
+    end -= padding;
     this.flags = flags;
     if (flags & Flag.END_HEADERS) this.#set(bytes, start, end);
     else {
@@ -101,22 +101,25 @@ export class HeadReader {
     const scratch = buffers.scratchFor(limits.fieldsMax);
     buffers.request = this.request = scratch;
     head.begin(scratch, limits.headBytesMax, limits.fieldsMax);
+    const { version } = this.#decoder.table;
     if (!this.#decoder.decode(this.block, this.start, this.end, head)) return null;
     const status = head.finish(hasEnded);
-    if (status === 0 && hasEnded) this.#find(buffers, scratch);
+    if (status === 0 && hasEnded) this.#find(buffers, scratch, version);
     return status;
   }
 
-  /** Looks for the request among those that have come before. */
-  #find({ heads }: Buffers, scratch: HttpRequest): void {
+  /** Looks for the request among those that have come before. `version` is that of the table before its block. */
+  #find({ heads }: Buffers, scratch: HttpRequest, version: number): void {
     const length = head.end - head.start;
     const known = heads.find(head.view, head.start, length);
     if (known === null) heads.learn(scratch, head.view, head.start, length);
     else this.request = known;
-    this.#lastRequest = known instanceof KnownRequest ? known : null;
+    // A block that changes the table does so each time.
+    const isRepeatable = version === this.#decoder.table.version && known instanceof KnownRequest;
+    this.#lastRequest = isRepeatable ? known : null;
     if (this.#lastRequest === null) return;
     this.#lastBlock = this.block.slice(this.start, this.end);
-    this.#lastVersion = this.#decoder.table.version;
+    this.#lastVersion = version;
   }
 
   #isLastBlock(): boolean {

@@ -160,7 +160,8 @@ export class Http2 implements Protocol, Session {
   }
 
   onEnd(): void {
-    if (this.streams.count === 0) this.connection.close();
+    const { isBlocked, input } = this.connection; // `input` may have frames for another turn
+    if (this.streams.count === 0 && !isBlocked && !input.isUnread) this.connection.close();
   }
 
   onDrained(): void {
@@ -182,13 +183,16 @@ export class Http2 implements Protocol, Session {
       return connection.expireAt(Math.min(untilMs, this.#stallUntilMs()));
     }
     this.#stall = null;
-    if (!keepAlive && streams.last > 0 && this.headUntilMs === Infinity && !this.#isEnding) {
+    const isLast = this.isClientLeaving
+      ? !connection.input.isUnread // what has come behind its GOAWAY is handled
+      : !keepAlive && streams.last > 0 && this.headUntilMs === Infinity;
+    if (isLast && !this.#hasToldLast) {
       this.#tellLast();
       this.writer.send();
       if (!connection.flush()) return;
     }
     if (this.#isEnding || untilMs !== Infinity) this.#noteBusy();
-    if (this.#isEnding) return connection.finish(true);
+    if (this.#hasToldLast) return connection.finish(true);
     connection.expireAt(untilMs);
     if (untilMs === Infinity && this.#idleAfter !== streams.last) { // of what else comes, such as PING, no time begins anew
       this.#idleAfter = streams.last;
@@ -261,7 +265,12 @@ export class Http2 implements Protocol, Session {
 
   /** True if the connection ends with its last stream. */
   get #isEnding(): boolean {
-    return this.#hasEnded || this.isClientLeaving || this.streams.lastServed !== INT31_MAX;
+    return this.isClientLeaving || this.#hasToldLast;
+  }
+
+  /** True if the last GOAWAY was sent. */
+  get #hasToldLast(): boolean {
+    return this.#hasEnded || this.streams.lastServed !== INT31_MAX;
   }
 
   /** Announces the end. Until the client knows, its requests are served. */

@@ -141,7 +141,7 @@ export class RequestHead implements FieldReceiver {
   #takePseudo(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
     const { bytes } = this;
     const number = PSEUDO.findIndex((name) =>
-      name.length === nameEnd - nameStart && isName(bytes, nameStart, name) && bytes[nameStart + 1]! >= 0x61
+      name.length === nameEnd - nameStart && isExactly(bytes, nameStart, name)
     );
     if (this.#isTrailer || this.#hasFields || number < 0 || this.#pseudo[number * 2]! >= 0) {
       return this.#refuse();
@@ -180,6 +180,7 @@ export class RequestHead implements FieldReceiver {
       return scheme < 0 && path < 0 && authority >= 0 ? this.#fail(request, -501) : MALFORMED;
     }
     if (scheme < 0 || schemeEnd === scheme || path < 0 || pathEnd === path) return MALFORMED;
+    if (!isScheme(values, scheme, schemeEnd)) return MALFORMED;
     const isAsterisk = pathEnd - path === 1 && values[path] === ASTERISK;
     if (values[path] !== SLASH && !(isAsterisk && request.method === "OPTIONS")) return MALFORMED;
     if (authority >= 0 && !this.#placeHost(request, authority, authorityEnd)) return MALFORMED;
@@ -280,6 +281,23 @@ export class RequestHead implements FieldReceiver {
 }
 
 const HOST_NAME = new Uint8Array([0x68, 0x6f, 0x73, 0x74]);
+
+/** Returns true if the bytes at `start` are `name`, in lower case. */
+function isExactly(bytes: Uint8Array, start: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) if (bytes[start + i] !== name.charCodeAt(i)) return false;
+  return true;
+}
+
+/** Returns true for the name of a scheme (RFC 3986 §3.1). */
+function isScheme(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!;
+    const isLetter = (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a;
+    const isOther = (byte >= 0x30 && byte <= 0x39) || byte === 0x2b || byte === 0x2d || byte === 0x2e;
+    if (!isLetter && (i === start || !isOther)) return false;
+  }
+  return true;
+}
 
 function lower(byte: number): number {
   return byte >= UPPER_A && byte <= UPPER_Z ? byte | 0x20 : byte;

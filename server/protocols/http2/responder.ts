@@ -110,12 +110,16 @@ export class Responder implements StreamOwner, ContextOwner {
 
   /** Ends a stream that has no object. */
   refuse(id: number, code: ErrorCode): void {
-    const { writer } = this.#session;
     if (!this.#session.charge()) return;
-    writer.number(FrameType.RST_STREAM, id, code);
+    this.#reset(id, code);
     const { http2 } = this.connection.context.accounting.counters;
     if (code === ErrorCode.REFUSED_STREAM) http2.refuseStream();
     else http2.resetStream();
+  }
+
+  #reset(id: number, code: ErrorCode): void {
+    this.#session.writer.number(FrameType.RST_STREAM, id, code);
+    this.#session.streams.closed.noteReset(id, false);
   }
 
   #open(id: number): Stream {
@@ -288,9 +292,8 @@ export class Responder implements StreamOwner, ContextOwner {
   }
 
   giveBack(stream: Stream): void {
-    const { streams, writer } = this.#session;
-    writer.number(FrameType.RST_STREAM, stream.id, ErrorCode.REFUSED_STREAM); // §8.7
-    streams.abandon(stream);
+    this.#reset(stream.id, ErrorCode.REFUSED_STREAM); // §8.7
+    this.#session.streams.abandon(stream);
   }
 
   resetStream(stream: Stream, code: ErrorCode): void {
@@ -303,10 +306,9 @@ export class Responder implements StreamOwner, ContextOwner {
   #complete(stream: Stream): void {
     const { fd, context: { accounting } } = this.connection;
     const { exchange, request, status, sentBytes } = stream;
-    const { streams, writer } = this.#session;
     accounting.answered(fd, request, status, sentBytes, exchange.startMs);
-    if (!stream.hasClientEnded) writer.number(FrameType.RST_STREAM, stream.id, ErrorCode.NO_ERROR); // §8.1
-    streams.drop(stream);
+    if (!stream.hasClientEnded) this.#reset(stream.id, ErrorCode.NO_ERROR); // §8.1
+    this.#session.streams.drop(stream);
   }
 
   /**

@@ -29,8 +29,16 @@ export class PeerSettings {
   /** True once it has set a smaller table than before. */
   hasShrunkTable = false;
 
-  /** Takes the settings in `bytes[start, end)`, a multiple of {@linkcode SETTING_BYTES}. Returns an error code. */
-  take(bytes: Uint8Array, start: number, end: number): ErrorCode {
+  /**
+   * Takes the settings in `bytes[start, end)`, a multiple of {@linkcode SETTING_BYTES}, in their order (§6.5.3). Each new
+   * initial window also changes the windows of all `streams` (§6.9.2). Returns an error code.
+   */
+  take(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    streams: { widenAll(bytes: number): boolean },
+  ): ErrorCode {
     for (let at = start; at < end; at += SETTING_BYTES) {
       const value = readUint32(bytes, at + 2);
       switch ((bytes[at]! << 8) | bytes[at + 1]!) {
@@ -43,7 +51,9 @@ export class PeerSettings {
           if (value > 1) return ErrorCode.PROTOCOL_ERROR;
           break;
         case Setting.INITIAL_WINDOW_SIZE:
-          if (value > INT31_MAX) return ErrorCode.FLOW_CONTROL_ERROR;
+          if (value > INT31_MAX || !streams.widenAll(value - this.initialWindowBytes)) {
+            return ErrorCode.FLOW_CONTROL_ERROR;
+          }
           this.initialWindowBytes = value;
           break;
         case Setting.MAX_FRAME_SIZE:

@@ -5,6 +5,7 @@
  * @module
  */
 import { CONNECTION_WINDOW_BYTES } from "../../http2_limits.ts";
+import { ClosedStreams } from "./closed_streams.ts";
 import { INT31_MAX } from "./frame.ts";
 import type { Priority } from "./priority.ts";
 import type { Stream } from "./stream.ts";
@@ -22,6 +23,7 @@ export class Streams {
   readonly window: Window = new Window();
   /** How much it may still send on all of them. */
   receiveWindow: number = CONNECTION_WINDOW_BYTES;
+  readonly closed: ClosedStreams = new ClosedStreams();
   readonly #open = new Map<number, Stream>();
   /** The priorities of streams that the client has not opened yet; null before the first. */
   #early: Map<number, Priority> | null = null;
@@ -32,6 +34,12 @@ export class Streams {
 
   get count(): number {
     return this.#open.size;
+  }
+
+  /** Takes the number of a new stream, larger than all before. */
+  begin(id: number): void {
+    if (id > this.last + 2) this.closed.noteGap(this.last + 1, id - 2);
+    this.last = id;
   }
 
   get(id: number): Stream | undefined {

@@ -85,7 +85,7 @@ export const HUFFMAN_TOO_LONG = -2;
 
 /**
  * Decodes `bytes[start, end)` to `out`, from `at` to at most `limit`. Returns the offset of the text's end, or one of the
- * negative results.
+ * negative results. A text that is too long is read to its end, too: it may be invalid.
  */
 export function decodeHuffman(
   bytes: Uint8Array,
@@ -101,18 +101,18 @@ export function decodeHuffman(
     let step = STEPS[node * 16 + (byte >>> 4)]!;
     if (step & (EMITS | FAILS)) {
       if (step & FAILS) return HUFFMAN_INVALID;
-      if (at === limit) return HUFFMAN_TOO_LONG;
-      out[at++] = step >>> SYMBOL_SHIFT;
+      if (at < limit) out[at] = step >>> SYMBOL_SHIFT;
+      at++;
     }
     step = STEPS[(step & NODE_BITS) * 16 + (byte & 15)]!;
     if (step & (EMITS | FAILS)) {
       if (step & FAILS) return HUFFMAN_INVALID;
-      if (at === limit) return HUFFMAN_TOO_LONG;
-      out[at++] = step >>> SYMBOL_SHIFT;
+      if (at < limit) out[at] = step >>> SYMBOL_SHIFT;
+      at++;
     }
     node = step & NODE_BITS;
   }
-  return MAY_END[node] === 1 ? at : HUFFMAN_INVALID;
+  return MAY_END[node] === 0 ? HUFFMAN_INVALID : at > limit ? HUFFMAN_TOO_LONG : at;
 }
 
 /** Returns the length in bytes of `text` in this code. */

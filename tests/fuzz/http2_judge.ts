@@ -1,0 +1,174 @@
+/**
+ * Compares the bytes that a server of HTTP/2 has sent with a model of the connection.
+ * @module
+ */
+import { shown } from "./fuzz_target.ts";
+import { framesOf, type Http2Model, numberOf, type PlainFrame, type StreamModel } from "./reference_http2.ts";
+import { type Field, ReferenceTable } from "./reference_hpack.ts";
+
+/** The window of a connection is widened once at its beginning, by this at most. */
+const WIDENED_MAX = 2 ** 20;
+/** No error page is larger. */
+const PAGE_BYTES_MAX = 4000;
+
+/** What came on one stream. */
+class HeardStream {
+  readonly heads: Field[][] = [];
+  readonly resets: number[] = [];
+  data = "";
+  hasEnded = false;
+}
+
+/** What a client has received. */
+class Heard {
+  readonly streams = new Map<number, HeardStream>();
+  readonly pongs: string[] = [];
+  readonly codes: number[] = [];
+  acknowledgements = 0;
+  widened = 0;
+  readonly #table = new ReferenceTable();
+  #settings = 0;
+  #needsSize = false;
+
+  constructor(frames: readonly PlainFrame[], shrinks: readonly boolean[]) {
+    for (const frame of frames) this.#take(frame, shrinks);
+  }
+
+  #of(id: number): HeardStream {
+    let stream = this.streams.get(id);
+    if (stream === undefined) this.streams.set(id, stream = new HeardStream());
+    return stream;
+  }
+
+  #take({ type, flags, stream: id, text }: PlainFrame, shrinks: readonly boolean[]): void {
+    require(type === 4 || this.#settings === 1, `a frame of type ${type} came before the settings`);
+    require(text.length <= 16_384, "a frame is too large");
+    switch (type) {
+      case 0:
+        require(!this.#of(id).hasEnded, "DATA after the end");
+        this.#of(id).data += text;
+        this.#of(id).hasEnded = (flags & 1) === 1;
+        return;
+      case 1: {
+        const stream = this.#of(id);
+        require((flags & 4) !== 0 && !stream.hasEnded, "HEADERS after the end, or in parts");
+        require(
+          !this.#needsSize || (text.charCodeAt(0) & 0xe0) === 0x20,
+          "the smaller table is not acknowledged",
+        );
+        this.#needsSize = false;
+        const fields = this.#table.decode(Array.from(text, (c) => c.charCodeAt(0)));
+        require(fields !== null, "a block cannot be decoded");
+        stream.heads.push(fields!);
+        stream.hasEnded = (flags & 1) === 1;
+        return;
+      }
+      case 3:
+        this.#of(id).resets.push(numberOf(text));
+        return;
+      case 4:
+        if (flags & 1) this.#needsSize = shrinks[this.acknowledgements++] === true || this.#needsSize;
+        else require(++this.#settings === 1, "settings came again");
+        return;
+      case 6:
+        require((flags & 1) === 1, "a PING of the server's");
+        this.pongs.push(text);
+        return;
+      case 7:
+        this.codes.push(numberOf(text.slice(4, 8)));
+        return;
+      case 8:
+        require(numberOf(text) > 0, "WINDOW_UPDATE by 0");
+        if (id === 0) this.widened += numberOf(text);
+        return;
+    }
+    throw new Error(`a frame of type ${type} came`);
+  }
+}
+
+function require(holds: boolean, message: string): void {
+  if (!holds) throw new Error(message);
+}
+
+/**
+ * Checks what a client has received. `hasEnded` tells that the server has ended the connection; `isFinal`, that nothing else
+ * will come. @throws {Error} when it is wrong, or not yet all
+ */
+export function judge(model: Http2Model, text: string, hasEnded: boolean): void {
+  const { frames, rest } = framesOf(text);
+  const heard = new Heard(frames, model.acknowledgements);
+  require(!hasEnded || rest === "", `a frame is cut off: ${shown(rest)}`);
+  const { end, isUnclear, pongs, acknowledgements } = model;
+  const hasPongs = isUnclear
+    ? pongs.every((pong, i) => heard.pongs[i] === pong)
+    : heard.pongs.join() === pongs.join();
+  require(hasPongs, `PING was answered by ${shown(heard.pongs.join())} and not ${shown(pongs.join())}`);
+  const missing = acknowledgements.length - heard.acknowledgements;
+  require(isUnclear ? missing <= 0 : missing === 0, `${heard.acknowledgements} settings are acknowledged`);
+  require(heard.widened <= WIDENED_MAX + (isUnclear ? Infinity : model.received), "the window is too wide");
+  const all = [...model.streams.values()];
+  const isTight = all.reduce((sum, stream) => sum + stream.sentMost, 0) > model.credit;
+  for (const [id, stream] of model.streams) {
+    const given = heard.streams.get(id) ?? new HeardStream();
+    if (!isUnclear) judgeStream(id, stream, given, isTight || end !== null);
+    else if (stream.isWhole) {
+      require(given.data === stream.request!.body || stream.length === 0, `stream ${id} is incomplete`);
+    }
+  }
+  if (isUnclear) return;
+  for (const id of heard.streams.keys()) require(model.streams.has(id), `something came on stream ${id}`);
+  const code = heard.codes.at(-1);
+  if (end === null) require(code === undefined && !hasEnded, `the connection has ended with ${code}`);
+  else {require(
+      hasEnded && code !== undefined && end.includes(code),
+      `the connection has ended with ${code}, not ${end}`,
+    );}
+}
+
+/** Returns the least and the most of the body that must have come. */
+function boundsOf(stream: StreamModel, isCut: boolean): [least: number, most: number] {
+  const { state, isWhole, credit, length, sentMost } = stream;
+  if (isWhole) return [length, length];
+  return [state !== "half" || isCut || !stream.hasHead ? 0 : Math.max(Math.min(credit, length), 0), sentMost];
+}
+
+function judgeStream(id: number, stream: StreamModel, given: HeardStream, isCut: boolean): void {
+  const name = `stream ${id}`;
+  const { request, hasHead, reset, state } = stream;
+  const isPage = hasHead && request!.body === null;
+  const { heads } = given;
+  if (request?.mayContinue && heads[0]?.[0]?.[1] === "100") heads.shift();
+  require(heads.length === (hasHead ? 1 : 0), `${heads.length} heads came on ${name}`);
+  if (reset !== null) {
+    require(given.resets.join() === String(reset), `${name} is reset by ${given.resets}, not ${reset}`);
+  } else {require(
+      given.resets.join() === "" || (isPage && given.resets.join() === "0"),
+      `${name} is reset by ${given.resets}`,
+    );}
+  if (!hasHead) return require(given.data === "", `${name} has data`);
+  const fields = new Map(heads[0]);
+  require(
+    fields.get(":status") === String(request!.status),
+    `the status of ${name} is ${fields.get(":status")}`,
+  );
+  if (isPage) {
+    const mustEnd = state === "half" && !isCut && stream.credit >= PAGE_BYTES_MAX;
+    return require(!mustEnd || given.hasEnded, `${name} has no end`);
+  }
+  const body = request!.body!;
+  require(
+    fields.get("content-length") === String(body.length),
+    `${name} is of ${fields.get("content-length")} bytes`,
+  );
+  const { data } = given;
+  const [least, most] = boundsOf(stream, isCut);
+  require(
+    body.startsWith(data) && data.length >= least && data.length <= most,
+    `${name} has ${data.length} bytes (${shown(data)}), and not ${least} to ${most} of ${shown(body)}`,
+  );
+  const isAll = data.length === stream.length;
+  require(
+    given.hasEnded ? isAll : !isAll || (isCut && !stream.isWhole) || state !== "half",
+    `${name} ends at ${data.length}`,
+  );
+}
