@@ -107,7 +107,15 @@ export class Http2Wire implements Disposable {
     port: number,
     settings: Uint8Array = frame(FrameType.SETTINGS, 0, 0),
   ): Promise<Http2Wire> {
-    const wire = new Http2Wire(await Deno.connect({ hostname: "127.0.0.1", port }));
+    return await Http2Wire.on(await Deno.connect({ hostname: "127.0.0.1", port }), settings);
+  }
+
+  /** Sends the preface and `settings` on a connection. */
+  static async on(
+    connection: Deno.Conn,
+    settings: Uint8Array = frame(FrameType.SETTINGS, 0, 0),
+  ): Promise<Http2Wire> {
+    const wire = new Http2Wire(connection);
     await wire.send(new TextEncoder().encode(PREFACE), settings);
     return wire;
   }

@@ -60,7 +60,7 @@ export class FrameHandler {
       case FrameType.PING:
         if (id !== 0) return PROTOCOL_ERROR;
         if (end - start !== PING_BYTES) return FRAME_SIZE_ERROR;
-        if (!isAck && this.#session.charge()) {
+        if (this.#session.charge() && !isAck) {
           this.#session.writer.frame(FrameType.PING, Flag.ACK, 0, bytes.subarray(start, end));
         }
         return NO_ERROR;
@@ -91,7 +91,11 @@ export class FrameHandler {
 
   #takeSettings(isAck: boolean, id: number, bytes: Bytes, start: number, end: number): ErrorCode {
     if (id !== 0) return PROTOCOL_ERROR;
-    if (isAck) return end > start ? FRAME_SIZE_ERROR : NO_ERROR;
+    if (isAck) {
+      if (end > start) return FRAME_SIZE_ERROR;
+      this.#session.charge();
+      return NO_ERROR;
+    }
     if ((end - start) % SETTING_BYTES !== 0) return FRAME_SIZE_ERROR;
     if (this.hasSettings && !this.#session.charge()) return NO_ERROR;
     if (!this.hasSettings) this.#session.headUntilMs = Infinity;
@@ -109,6 +113,7 @@ export class FrameHandler {
   #widen(id: number, bytes: Bytes, start: number, end: number): ErrorCode {
     if (end - start !== 4) return FRAME_SIZE_ERROR;
     const by = readUint31(bytes, start);
+    if (!this.#session.streams.spend() && !this.#session.charge()) return NO_ERROR;
     if (id === 0) {
       if (by === 0) return PROTOCOL_ERROR;
       return this.#session.streams.window.widen(by) ? NO_ERROR : FLOW_CONTROL_ERROR;
@@ -116,8 +121,9 @@ export class FrameHandler {
     if (this.#session.streams.isIdle(id)) return PROTOCOL_ERROR;
     const stream = this.#session.streams.get(id);
     if (by === 0) this.#streamError(id, PROTOCOL_ERROR);
-    else if (stream === undefined) this.#session.charge(); // it has ended meanwhile
-    else if (!stream.window.widen(by)) this.#responder.resetStream(stream, FLOW_CONTROL_ERROR);
+    else if (stream !== undefined && !stream.window.widen(by)) { // otherwise it has ended meanwhile
+      this.#responder.resetStream(stream, FLOW_CONTROL_ERROR);
+    }
     return NO_ERROR;
   }
 
@@ -159,7 +165,9 @@ export class FrameHandler {
     const hasEnded = (heads.flags & Flag.END_STREAM) !== 0;
     if (id <= streams.last) return this.#trailers(streams.get(id), hasEnded);
     streams.last = id;
+    streams.earn(0, false); // clients may widen the window of each stream that they open
     const status = heads.readRequest(buffers, limits);
+    heads.release();
     if (status === null) return ErrorCode.COMPRESSION_ERROR;
     if (status === MALFORMED) this.#streamError(id, PROTOCOL_ERROR);
     else if (this.#session.isDraining) this.#responder.refuse(id, ErrorCode.REFUSED_STREAM);
@@ -171,6 +179,7 @@ export class FrameHandler {
     const { connection, stream: ofStream } = this.#session.heads.readTrailers(
       this.#session.connection.context.limits,
     );
+    this.#session.heads.release();
     if (connection !== NO_ERROR || stream === undefined) return connection;
     const code = hasEnded ? ofStream : PROTOCOL_ERROR;
     if (code !== NO_ERROR) this.#responder.resetStream(stream, code);
@@ -190,8 +199,6 @@ export class FrameHandler {
       start++;
       end -= padding;
     }
-    const returned = streams.takeReturned();
-    if (returned > 0) this.#session.writer.number(FrameType.WINDOW_UPDATE, 0, returned);
     const stream = streams.get(id);
     const hasEnded = (flags & Flag.END_STREAM) !== 0;
     if (stream === undefined) this.#session.charge(); // it was reset or answered meanwhile

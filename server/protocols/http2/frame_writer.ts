@@ -3,6 +3,7 @@
  * @module
  */
 import type { Connection } from "../../connection/connection.ts";
+import { UNTAKEN_BYTES_MAX } from "../../limits.ts";
 import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead, writeUint32 } from "./frame.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -15,6 +16,8 @@ const shared: Bytes = new Uint8Array(ROOM_BYTES);
 export class FrameWriter {
   readonly #connection: Connection;
   #length = 0;
+  /** What was written since the socket takes nothing. */
+  #untakenBytes = 0;
   /** The total of what was sent, or waits for the socket. */
   writtenBytes = 0;
 
@@ -35,6 +38,11 @@ export class FrameWriter {
   /** True if there is room for one more frame of the largest size. */
   get hasRoom(): boolean {
     return this.#length + FRAME_HEAD_BYTES + FRAME_BYTES_MAX <= ROOM_BYTES;
+  }
+
+  /** True while so much waits for the socket that no frame should be handled that may cause another one. */
+  get isFull(): boolean {
+    return this.#untakenBytes + this.#length >= UNTAKEN_BYTES_MAX && this.#connection.isBlocked;
   }
 
   advance(bytes: number): void {
@@ -82,6 +90,7 @@ export class FrameWriter {
     if (length === 0) return;
     this.#length = 0;
     this.writtenBytes += length;
+    this.#untakenBytes = this.#connection.isBlocked ? this.#untakenBytes + length : 0;
     const { output, transport, fd, context: { buffers, accounting } } = this.#connection;
     let sent = output.sendAlone(transport, fd, buffers, shared.subarray(0, length));
     if (sent < 0) sent = 0; // the next attempt shows the error

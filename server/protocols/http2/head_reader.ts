@@ -11,6 +11,7 @@ import type { Buffers } from "../../connection/buffers.ts";
 import { KnownRequest } from "../../http/heads/known_request.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import type { ServerLimits } from "../../server_limits.ts";
+import { HEAD_BLOCK_BYTES_MAX } from "../../limits.ts";
 import { ErrorCode } from "./errors.ts";
 import { Flag, readUint31 } from "./frame.ts";
 import { HpackDecoder } from "./hpack/decoder.ts";
@@ -74,12 +75,22 @@ export class HeadReader {
   continue(flags: number, bytes: Bytes, start: number, end: number): ErrorCode {
     if (this.incompleteStream === 0) return ErrorCode.PROTOCOL_ERROR;
     if (++this.#continuations > CONTINUATIONS_MAX) return ErrorCode.ENHANCE_YOUR_CALM;
-    const joined = new Uint8Array(this.end + end - start);
-    joined.set(this.block);
-    joined.set(bytes.subarray(start, end), this.end);
-    this.#set(joined, 0, joined.length);
+    const length = this.end + end - start;
+    if (length > HEAD_BLOCK_BYTES_MAX) return ErrorCode.ENHANCE_YOUR_CALM;
+    if (length > this.block.length) {
+      const larger = new Uint8Array(Math.min(length * 2, HEAD_BLOCK_BYTES_MAX));
+      larger.set(this.block.subarray(0, this.end));
+      this.block = larger;
+    }
+    this.block.set(bytes.subarray(start, end), this.end);
+    this.end = length;
     if (flags & Flag.END_HEADERS) this.incompleteStream = 0;
     return ErrorCode.NO_ERROR;
+  }
+
+  /** Forgets the block, which may be large. To be called once it is read. */
+  release(): void {
+    this.#set(NOTHING, 0, 0);
   }
 
   #set(block: Bytes, start: number, end: number): void {

@@ -18,8 +18,11 @@ import { PeerSettings, settingsPayload } from "./settings.ts";
 import { CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, Streams, STREAMS_MAX } from "./streams.ts";
 import { Trouble } from "./trouble.ts";
 
-/** Frames of one connection in a turn. */
+/** Frames of one connection in a turn; fewer in one that is late, which is looked at before so many. */
 const FRAMES_PER_TURN_MAX = 32;
+const FRAMES_PER_LOOK = 8;
+/** Where a frame's head has its type. */
+const TYPE_OFFSET = 3;
 const PREFACE_BYTES = new TextEncoder().encode(PREFACE);
 const OWN_SETTINGS = settingsPayload([
   [Setting.MAX_CONCURRENT_STREAMS, STREAMS_MAX],
@@ -31,7 +34,6 @@ const OWN_SETTINGS = settingsPayload([
 /** HTTP/2 on one connection. */
 export class Http2 implements Protocol, Session {
   readonly isDuplex = true;
-  readonly wantsInput: Interest = Interest.READABLE;
   readonly connection: Connection;
   readonly writer: FrameWriter;
   readonly settings: PeerSettings = new PeerSettings();
@@ -44,6 +46,13 @@ export class Http2 implements Protocol, Session {
   isDraining = false;
   /** The instant by which the head that has begun must be complete: at first, the client's settings. */
   headUntilMs: number = Infinity;
+  /**
+   * The instant by which a frame that has begun must be complete; Infinity if there is none. DATA has the rate of its body.
+   */
+  #frameUntilMs: number = Infinity;
+  /** The instant since which there was no request, and the last stream by then. */
+  #idleSinceMs = 0;
+  #lastStream = 0;
   /** The rate at which a client takes what its windows hold back; null while they hold back nothing. */
   #stall: MinimumRate | null = null;
   /** GOAWAY with an error was sent, or the client was silent for too long. */
@@ -63,8 +72,14 @@ export class Http2 implements Protocol, Session {
     this.writer.frame(FrameType.SETTINGS, 0, 0, OWN_SETTINGS);
     this.writer.number(FrameType.WINDOW_UPDATE, 0, CONNECTION_WINDOW_BYTES - STREAM_WINDOW_BYTES);
     this.writer.send();
+    this.#idleSinceMs = reactor.now;
     this.headUntilMs = reactor.now + limits.headTimeoutMs;
     connection.expireAt(this.headUntilMs);
+  }
+
+  /** A client that does not take what it causes is not heard. */
+  get wantsInput(): Interest {
+    return this.writer.isFull ? Interest.NONE : Interest.READABLE;
   }
 
   get activity(): Activity {
@@ -83,8 +98,9 @@ export class Http2 implements Protocol, Session {
     const { connection, connection: { input, context: { reactor } } } = this;
     let frames = 0;
     if (this.#hasPreface || this.#readPreface()) {
-      while (!this.#hasEnded && !connection.retired && this.#isFrameWhole()) {
-        if (frames++ === FRAMES_PER_TURN_MAX) { // the rest comes after other connections
+      while (!this.#hasEnded && !connection.retired && !this.writer.isFull && this.#isFrameWhole()) {
+        const isLate = frames % FRAMES_PER_LOOK === FRAMES_PER_LOOK - 1 && reactor.isLate;
+        if (frames++ === FRAMES_PER_TURN_MAX || isLate) { // the rest comes after other connections
           this.#pull();
           input.scanned = 0;
           return reactor.again(connection);
@@ -93,7 +109,7 @@ export class Http2 implements Protocol, Session {
         const end = start + FRAME_HEAD_BYTES + lengthAt(bytes, start);
         input.start = end;
         const code = this.#frames.take(
-          bytes[start + 3]!,
+          bytes[start + TYPE_OFFSET]!,
           bytes[start + 4]!,
           readUint31(bytes, start + 5),
           bytes,
@@ -104,12 +120,23 @@ export class Http2 implements Protocol, Session {
       }
     }
     if (this.#hasEnded) input.clear();
-    input.scanned = input.end - input.start;
+    if (frames > 0) this.#frameUntilMs = Infinity;
+    if (!this.writer.isFull) this.#awaitFrame();
+    input.scanned = this.writer.isFull ? 0 : input.end - input.start; // the rest is read once there is room
     this.#pull();
   }
 
+  /** Sets the time for a frame that is incomplete. */
+  #awaitFrame(): void {
+    const { input: { bytes, start, end }, context: { reactor, limits } } = this.connection;
+    const isData = end - start > TYPE_OFFSET && bytes[start + TYPE_OFFSET] === FrameType.DATA;
+    if (start === end || isData) this.#frameUntilMs = Infinity;
+    else this.#frameUntilMs = Math.min(this.#frameUntilMs, reactor.now + limits.headTimeoutMs);
+  }
+
   onEnd(): void {
-    if (this.streams.count === 0) this.connection.close();
+    const { isBlocked, input } = this.connection; // `input` may have frames for another turn
+    if (this.streams.count === 0 && !isBlocked && !input.isUnread) this.connection.close();
   }
 
   onDrained(): void {
@@ -120,11 +147,13 @@ export class Http2 implements Protocol, Session {
     const { connection, connection: { context: { reactor, limits } } } = this;
     for (const { exchange } of this.streams.all()) exchange.update();
     if (connection.retired || connection.isBlocked) return;
-    const { count } = this.streams;
+    const { count, last } = this.streams;
+    if (count > 0 || last !== this.#lastStream) this.#idleSinceMs = reactor.now; // other frames keep no connection open
+    this.#lastStream = last;
     if (count === 0 && (this.#hasEnded || this.isDraining)) return connection.finish(true);
     const isIdle = count === 0 && this.headUntilMs === Infinity;
-    const untilMs = isIdle ? reactor.now + limits.keepAliveTimeoutMs : this.#stallUntilMs();
-    connection.expireAt(Math.min(untilMs, this.headUntilMs));
+    const untilMs = isIdle ? this.#idleSinceMs + limits.keepAliveTimeoutMs : this.#stallUntilMs();
+    connection.expireAt(Math.min(untilMs, this.headUntilMs, this.#frameUntilMs));
   }
 
   /** Returns when to check next whether the client takes what its windows hold back; Infinity if they hold back nothing. */
@@ -138,7 +167,11 @@ export class Http2 implements Protocol, Session {
       this.#stall = new MinimumRate();
       this.#stall.begin(reactor.now, this.writer.writtenBytes);
     }
-    return this.#stall.nextMs(reactor.now, limits.sendTimeoutMs);
+    let untilMs = this.#stall.nextMs(reactor.now, limits.sendTimeoutMs);
+    for (const stream of this.streams.all()) {
+      untilMs = Math.min(untilMs, stream.stallUntilMs(reactor.now, limits.sendTimeoutMs));
+    }
+    return untilMs;
   }
 
   onDeadline(): void {
@@ -147,9 +180,15 @@ export class Http2 implements Protocol, Session {
       connection: { context: { reactor: { now }, limits: { sendTimeoutMs, sendRateMin } } },
     } = this;
     const stall = this.#stall;
-    const isInTime = now < this.headUntilMs && stall !== null &&
+    const isInTime = now < this.headUntilMs && now < this.#frameUntilMs && stall !== null &&
       !stall.isTooSlow(now, this.writer.writtenBytes, sendTimeoutMs, sendRateMin);
     if (!isInTime) this.#fail(ErrorCode.NO_ERROR);
+    for (const stream of this.streams.all()) { // while others go on
+      if (stream.isTooSlow(now, sendTimeoutMs, sendRateMin)) {
+        this.#responder.resetStream(stream, ErrorCode.CANCEL);
+      }
+    }
+    this.writer.send();
     connection.settle();
   }
 
@@ -170,6 +209,8 @@ export class Http2 implements Protocol, Session {
     const { connection } = this;
     if (connection.retired) return;
     const hasMore = !this.#hasEnded && this.#responder.pull();
+    const returned = this.streams.takeReturned();
+    if (returned > 0 && !this.#hasEnded) this.writer.number(FrameType.WINDOW_UPDATE, 0, returned);
     this.writer.send();
     if (hasMore && !connection.isBlocked) connection.context.reactor.again(connection);
   }

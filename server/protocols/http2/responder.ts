@@ -98,7 +98,10 @@ export class Responder implements StreamOwner {
   /** Takes the request of a new stream. `status` is that of its head; 0 for one that is right. */
   admit(id: number, request: HttpRequest, status: number, hasEnded: boolean): void {
     const { context } = this.connection;
-    if (this.#session.streams.count >= STREAMS_MAX) return this.refuse(id, ErrorCode.REFUSED_STREAM);
+    const { streams } = this.#session;
+    if (streams.count >= STREAMS_MAX || streams.areHeadsFull) {
+      return this.refuse(id, ErrorCode.REFUSED_STREAM);
+    }
     if (status < 0) return this.#answer(id, request, errorResponse(-status), hasEnded);
     if (hasEnded) return this.#call(id, request, null);
     const stream = this.#keep(this.#open(id), request);
@@ -128,6 +131,7 @@ export class Responder implements StreamOwner {
     if (exchange.request !== null) return stream;
     accounting.lookUpClient(fd);
     this.#session.heads.keepRequest(buffers, request);
+    this.#session.streams.keepHead(stream, request.isShared ? 0 : request.buffer.length);
     exchange.request = request;
     exchange.startMs = reactor.turnMs;
     return stream;
@@ -190,6 +194,7 @@ export class Responder implements StreamOwner {
     writer.bytes.set(body, writer.length + FRAME_HEAD_BYTES);
     writer.advance(FRAME_HEAD_BYTES + body.length);
     streams.window.bytes -= body.length;
+    streams.earn(body.length, false);
   }
 
   #writeHead(response: HttpResponse, id: number, isEnd: boolean): void {
@@ -240,7 +245,7 @@ export class Responder implements StreamOwner {
       exchange.isContinued = true;
       this.#session.writer.frame(FrameType.HEADERS, Flag.END_HEADERS, stream.id, CONTINUE_BLOCK);
     }
-    if (unreturnedBytes === 0) return;
+    if (unreturnedBytes < STREAM_WINDOW_BYTES / 2) return; // the client has at least as much left
     if (exchange.body?.hasRoom === false) return;
     stream.unreturnedBytes = 0;
     stream.receiveWindow += unreturnedBytes;
@@ -290,6 +295,7 @@ export class Responder implements StreamOwner {
     if (count < 0) return this.resetStream(stream, ErrorCode.INTERNAL_ERROR);
     streams.window.bytes -= count;
     const isEnd = stream.isWritten;
+    streams.earn(count, stream.isBlocked && count < FRAME_BYTES_MAX);
     writeFrameHead(
       writer.bytes,
       writer.length,

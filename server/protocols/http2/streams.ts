@@ -5,6 +5,12 @@
  * @module
  */
 import { DEFAULT_WINDOW_BYTES } from "./frame.ts";
+import {
+  DATA_CREDIT_BYTES,
+  KEPT_HEADS_BYTES_MAX,
+  WINDOW_CREDIT_BYTES_MAX,
+  WINDOW_UPDATE_COST_BYTES,
+} from "../../limits.ts";
 import type { Stream } from "./stream.ts";
 import { Window } from "./window.ts";
 
@@ -23,6 +29,10 @@ export class Streams {
   /** How much it may still send on all of them. */
   receiveWindow: number = CONNECTION_WINDOW_BYTES;
   readonly #open = new Map<number, Stream>();
+  /** The bytes of the heads that the streams' requests keep. */
+  #headBytes = 0;
+  /** What WINDOW_UPDATE frames may cost without trouble, in bytes of data. */
+  #credit: number = WINDOW_CREDIT_BYTES_MAX;
 
   get count(): number {
     return this.#open.size;
@@ -40,6 +50,30 @@ export class Streams {
     this.#open.set(stream.id, stream);
   }
 
+  /** True if no request may keep its head. */
+  get areHeadsFull(): boolean {
+    return this.#headBytes >= KEPT_HEADS_BYTES_MAX;
+  }
+
+  /** Counts the head that the request of `stream` keeps. */
+  keepHead(stream: Stream, bytes: number): void {
+    stream.headBytes = bytes;
+    this.#headBytes += bytes;
+  }
+
+  /** Lets the client answer what it is sent with WINDOW_UPDATE: DATA of `bytes`, which its window may have cut short. */
+  earn(bytes: number, isCut: boolean): void {
+    this.#credit += isCut ? bytes : bytes + DATA_CREDIT_BYTES;
+  }
+
+  /** Counts a WINDOW_UPDATE. Returns false for one that the client was given no cause for. */
+  spend(): boolean {
+    this.#credit = Math.min(this.#credit, WINDOW_CREDIT_BYTES_MAX) - WINDOW_UPDATE_COST_BYTES;
+    if (this.#credit >= 0) return true;
+    this.#credit = 0;
+    return false;
+  }
+
   /** True if data waits that the windows hold back. To be asked when nothing else holds it back. */
   get isStalled(): boolean {
     for (const stream of this.#open.values()) if (stream.isBlocked) return true;
@@ -53,14 +87,16 @@ export class Streams {
 
   /** Removes a stream, and what of it waits to be sent. */
   drop(stream: Stream): void {
+    if (!this.#open.delete(stream.id)) return;
+    this.#headBytes -= stream.headBytes;
     stream.discard();
-    this.#open.delete(stream.id);
   }
 
   /** Ends all streams, because the client is gone. */
   end(): void {
     const all = [...this.#open.values()];
     this.#open.clear();
+    this.#headBytes = 0;
     for (const stream of all) {
       stream.discard();
       stream.exchange.onClosed();
@@ -73,11 +109,16 @@ export class Streams {
     return true;
   }
 
-  /** Returns by how much the window of the connection is to be widened for the client; 0 to wait. */
+  /**
+   * Returns by how much the window of the connection is to be widened for the client; 0 to wait. What handlers have not read
+   * is not returned: so the window bounds what one client's bodies take.
+   */
   takeReturned(): number {
-    const used = CONNECTION_WINDOW_BYTES - this.receiveWindow;
-    if (used < CONNECTION_WINDOW_BYTES / 2) return 0;
-    this.receiveWindow = CONNECTION_WINDOW_BYTES;
-    return used;
+    if (this.receiveWindow > CONNECTION_WINDOW_BYTES / 2) return 0;
+    let returned = CONNECTION_WINDOW_BYTES - this.receiveWindow;
+    for (const { exchange } of this.#open.values()) returned -= exchange.body?.queuedBytes ?? 0;
+    if (returned < CONNECTION_WINDOW_BYTES / 4) return 0;
+    this.receiveWindow += returned;
+    return returned;
   }
 }

@@ -1,0 +1,358 @@
+/**
+ * One connection of HTTP/2, from its beginning to its end, as its plan says: several requests at once, each on a stream.
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { EPOLLIN, EPOLLOUT } from "../../ffi/libc/constants.ts";
+import { EAGAIN, errnoName } from "../../ffi/libc/errno.ts";
+import { close, recv, send, shutdownWrite } from "../../ffi/socket/socket.ts";
+import { latin1 } from "../../server/http/characters.ts";
+import {
+  DEFAULT_WINDOW_BYTES,
+  Flag,
+  FRAME_BYTES_MAX,
+  FRAME_HEAD_BYTES,
+  FrameType,
+  INT31_MAX,
+  PREFACE,
+  readUint31,
+  readUint32,
+  Setting,
+} from "../../server/protocols/http2/frame.ts";
+import { HpackDecoder } from "../../server/protocols/http2/hpack/decoder.ts";
+import { blockOf, frame, setting, update } from "../support/http2_wire.ts";
+import type { ClientHost, SoakClient } from "./client.ts";
+import type { Answer, Exchange } from "./exchange.ts";
+import type { Plan } from "./plans.ts";
+import { resetAtClose } from "./sockets.ts";
+
+type Bytes = Buffer<ArrayBuffer>;
+
+/** After this time without any progress, the server has forgotten the client. */
+const PATIENCE_MS = 30_000;
+/** The most receives before other clients get a turn. */
+const RECEIVES_MAX = 16;
+const FIELDS_BYTES_MAX = 1 << 16;
+/** Fields that no request of HTTP/2 has. */
+const OF_CONNECTION = ["host", "transfer-encoding"];
+
+/** A request on its stream, and as much of its response as has come. */
+interface Open {
+  readonly exchange: Exchange;
+  readonly cancelsAfterBytes: number;
+  fields: Record<string, string> | null;
+  readonly body: Uint8Array[];
+  bodyBytes: number;
+  isContinued: boolean;
+}
+
+/** Returns the frames of a request of HTTP/1.1 that is complete. */
+function framesOf({ request, late }: Exchange, stream: number): Uint8Array[] {
+  const text = request.toString("latin1");
+  const headEnd = text.indexOf("\r\n\r\n");
+  const [line, ...lines] = text.slice(0, headEnd).split("\r\n") as [string, ...string[]];
+  const [method, target] = line.split(" ") as [string, string];
+  const fields = lines.map((line) => line.split(/: (.*)/s, 2) as [string, string])
+    .map(([name, value]): [string, string] => [name.toLowerCase(), value]);
+  const isChunked = fields.some(([name]) => name === "transfer-encoding");
+  let body = late?.toString("latin1") ?? text.slice(headEnd + 4);
+  if (isChunked) body = body.slice(body.indexOf("\r\n") + 2, body.lastIndexOf("\r\n0\r\n")); // it has one chunk
+  const host = fields.find(([name]) => name === "host")![1];
+  const hasBody = isChunked || body !== "";
+  const block = blockOf([
+    [":method", method],
+    [":scheme", "http"],
+    [":authority", host],
+    [":path", target],
+    ...fields.filter(([name]) => !OF_CONNECTION.includes(name)),
+  ]);
+  const flags = Flag.END_HEADERS | (hasBody ? 0 : Flag.END_STREAM);
+  const frames: Uint8Array[] = [frame(FrameType.HEADERS, flags, stream, block)];
+  const bytes = Buffer.from(body, "latin1");
+  for (let at = 0; hasBody && (at === 0 || at < bytes.length); at += FRAME_BYTES_MAX) {
+    const isLast = at + FRAME_BYTES_MAX >= bytes.length;
+    frames.push(frame(FrameType.DATA, isLast ? 1 : 0, stream, bytes.subarray(at, at + FRAME_BYTES_MAX)));
+  }
+  return frames;
+}
+
+export class Http2Client implements SoakClient {
+  readonly fd: number;
+  readonly plan: Plan;
+  wakeMs = Infinity;
+  deadlineMs: number;
+  readonly #host: ClientHost;
+  readonly #decoder = new HpackDecoder();
+  readonly #open = new Map<number, Open>();
+  /** DATA that waits for a window: of the connection, or of its stream. */
+  readonly #held: { readonly stream: number; readonly frames: Uint8Array[] }[] = [];
+  readonly #windows = new Map<number, number>();
+  #window = DEFAULT_WINDOW_BYTES;
+  #next = 0;
+  #stream = -1;
+  #out: Bytes | null = null;
+  #in: Bytes = Buffer.alloc(0) as Bytes;
+  #received = 0;
+  #isOver = false;
+  #isMuted = false;
+
+  constructor(fd: number, plan: Plan, host: ClientHost) {
+    this.fd = fd;
+    this.plan = plan;
+    this.#host = host;
+    this.deadlineMs = host.now + PATIENCE_MS;
+    host.epoll.register(fd, EPOLLIN);
+  }
+
+  start(): void {
+    const { windowBytes, halfCloses } = this.plan;
+    const window = windowBytes ?? DEFAULT_WINDOW_BYTES;
+    const parts = [Buffer.from(PREFACE), setting(Setting.INITIAL_WINDOW_SIZE, window)];
+    if (halfCloses) parts.push(update(0, INT31_MAX - DEFAULT_WINDOW_BYTES) as Bytes); // it can open none later
+    this.#write(Buffer.concat(parts) as Bytes);
+    this.#sendSome();
+    if (this.#isOver || this.plan.receiveBytes === undefined) return;
+    this.#isMuted = true;
+    this.#host.epoll.modify(this.fd, 0);
+    this.wakeMs = this.#host.now + 1;
+  }
+
+  onReady(events: number): void {
+    if ((events & EPOLLOUT) !== 0) {
+      this.#host.epoll.modify(this.fd, this.#isMuted ? 0 : EPOLLIN);
+      this.#flush();
+    }
+    if (!this.#isOver && (events & ~EPOLLOUT) !== 0) this.#receive();
+  }
+
+  onWake(): void {
+    this.wakeMs = Infinity;
+    this.#receive();
+  }
+
+  onOverdue(): void {
+    this.#finish(`nothing came for ${PATIENCE_MS} ms; ${this.#open.size} answers are missing`);
+  }
+
+  #sendSome(): void {
+    const { exchanges, atOnce, cancelsAfterBytes = Infinity, halfCloses } = this.plan;
+    while (!this.#isOver && this.#next < exchanges.length && this.#open.size < atOnce) {
+      const exchange = exchanges[this.#next++]!;
+      const stream = this.#stream += 2;
+      exchange.begin();
+      this.#host.sent();
+      this.#open.set(stream, {
+        exchange,
+        cancelsAfterBytes: this.#next % 4 === 0 ? cancelsAfterBytes : Infinity,
+        fields: null,
+        body: [],
+        bodyBytes: 0,
+        isContinued: false,
+      });
+      this.#windows.set(stream, DEFAULT_WINDOW_BYTES);
+      const [head, ...data] = framesOf(exchange, stream) as [Uint8Array, ...Uint8Array[]];
+      this.#write(Buffer.from(head) as Bytes);
+      if (data.length > 0) this.#held.push({ stream, frames: data });
+    }
+    this.#sendHeld();
+    const isSent = this.#next === exchanges.length && this.#held.length === 0;
+    if (!this.#isOver && isSent && halfCloses && this.#out === null) shutdownWrite(this.fd);
+  }
+
+  /** Sends bodies as far as the windows allow. */
+  #sendHeld(): void {
+    for (const held of this.#held.slice()) {
+      while (!this.#isOver && held.frames.length > 0) {
+        const length = held.frames[0]!.length - FRAME_HEAD_BYTES;
+        const own = this.#windows.get(held.stream) ?? Infinity; // it has ended: the rest is not sent
+        if (own === Infinity) held.frames.length = 0;
+        else if (length > own || length > this.#window) break;
+        else {
+          this.#windows.set(held.stream, own - length);
+          this.#window -= length;
+          this.#write(Buffer.from(held.frames.shift()!) as Bytes);
+        }
+      }
+      if (held.frames.length === 0) this.#held.splice(this.#held.indexOf(held), 1);
+    }
+  }
+
+  #write(bytes: Bytes): void {
+    if (this.#isOver) return;
+    this.#out = this.#out === null ? bytes : Buffer.concat([this.#out, bytes]) as Bytes;
+    this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#out === null) return;
+    const count = send(this.fd, this.#out, this.#out.length, false);
+    if (count < 0 && count !== -EAGAIN) return this.#finish(`send: ${errnoName(-count)}`);
+    if (count === this.#out.length) {
+      this.#out = null;
+      return this.#sendSome();
+    }
+    if (count > 0) this.#out = this.#out.subarray(count);
+    this.#host.epoll.modify(this.fd, (this.#isMuted ? 0 : EPOLLIN) | EPOLLOUT);
+  }
+
+  #receive(): void {
+    const { scratch, now } = this.#host;
+    const { receiveBytes, leavesAfterBytes = Infinity } = this.plan;
+    const buffer = receiveBytes === undefined ? scratch : scratch.subarray(0, receiveBytes);
+    for (let i = 0; i < RECEIVES_MAX && !this.#isOver; i++) {
+      const count = recv(this.fd, buffer);
+      if (count === -EAGAIN) break;
+      if (count <= 0) return this.#ended(count);
+      this.deadlineMs = now + PATIENCE_MS;
+      this.#received += count;
+      try {
+        this.#take(Buffer.concat([this.#in, buffer.subarray(0, count)]) as Bytes);
+      } catch (error) {
+        return this.#finish(error instanceof Error ? error.message : String(error));
+      }
+      if (this.#isOver) return;
+      if (this.#received >= leavesAfterBytes) return this.#finish(null);
+      this.#sendSome();
+      const isDone = this.#open.size === 0 && this.#next === this.plan.exchanges.length;
+      if (isDone && !this.plan.halfCloses) return this.#finish(null);
+      if (this.#isMuted || count < buffer.length) break;
+    }
+    if (this.#isMuted && !this.#isOver) this.wakeMs = now + 1;
+  }
+
+  /** Takes whole frames, and keeps the rest. @throws {Error} for one that is not expected */
+  #take(bytes: Bytes): void {
+    let at = 0;
+    while (bytes.length - at >= FRAME_HEAD_BYTES && !this.#isOver) {
+      const end = at + FRAME_HEAD_BYTES + bytes.readUIntBE(at, 3);
+      if (end > bytes.length) break;
+      this.#frame(
+        bytes[at + 3]!,
+        bytes[at + 4]!,
+        readUint31(bytes, at + 5),
+        bytes.subarray(at + 9, end) as Bytes,
+      );
+      at = end;
+    }
+    this.#in = Buffer.from(bytes.subarray(at)) as Bytes;
+  }
+
+  #frame(type: number, flags: number, stream: number, payload: Bytes): void {
+    const open = this.#open.get(stream);
+    switch (type) {
+      case FrameType.SETTINGS:
+        if (!(flags & Flag.ACK)) this.#write(Buffer.from(frame(FrameType.SETTINGS, Flag.ACK, 0)) as Bytes);
+        return;
+      case FrameType.WINDOW_UPDATE:
+        if (stream === 0) this.#window += readUint32(payload, 0);
+        else if (open !== undefined) {
+          this.#windows.set(stream, this.#windows.get(stream)! + readUint32(payload, 0));
+        }
+        return this.#sendHeld();
+      case FrameType.HEADERS: {
+        const fields = this.#decode(payload);
+        if (open === undefined) return; // the client has reset it meanwhile
+        if (fields[":status"] === "100") {
+          open.isContinued = true;
+          return;
+        }
+        open.fields = fields;
+        break;
+      }
+      case FrameType.DATA:
+        if (payload.length > 0 && !this.plan.halfCloses) {
+          this.#write(Buffer.from(update(0, payload.length)) as Bytes);
+          const isEnd = open === undefined || (flags & Flag.END_STREAM) !== 0;
+          if (!isEnd) this.#write(Buffer.from(update(stream, payload.length)) as Bytes);
+        }
+        if (open === undefined) return;
+        open.body.push(Buffer.from(payload));
+        open.bodyBytes += payload.length;
+        break;
+      case FrameType.RST_STREAM:
+        if (open === undefined || readUint32(payload, 0) === 0) return; // the response was complete before the request
+        throw new Error(`${open.exchange.kind} was reset: ${readUint32(payload, 0)}`);
+      case FrameType.GOAWAY:
+        throw new Error(`GOAWAY: ${readUint32(payload, 4)}`);
+      default:
+        throw new Error(`a frame of type ${type}`);
+    }
+    if (flags & Flag.END_STREAM) return this.#answered(stream, open);
+    if (open.bodyBytes < open.cancelsAfterBytes) return;
+    this.#write(Buffer.from(frame(FrameType.RST_STREAM, 0, stream, [0, 0, 0, 8])) as Bytes);
+    this.#abandon(stream, open);
+  }
+
+  #answered(stream: number, open: Open): void {
+    const answer = answerOf(open, true);
+    const { exchange } = open;
+    const length = answer.fields["content-length"];
+    const isShort = !exchange.isHead && length !== undefined && answer.status !== 304 &&
+      Number(length) !== answer.body.length;
+    const wrong = isShort ? `${answer.body.length} of ${length} bytes` : exchange.judge(answer);
+    exchange.end();
+    this.#close(stream);
+    this.#host.judged(exchange, answer, wrong);
+  }
+
+  /** Ends a request whose response is not complete. The part that has arrived is checked. */
+  #abandon(stream: number, open: Open): void {
+    const { exchange } = open;
+    if (open.fields !== null) {
+      const answer = answerOf(open, false);
+      const wrong = exchange.judge(answer);
+      if (wrong !== null) this.#host.judged(exchange, answer, wrong);
+    }
+    exchange.end();
+    this.#close(stream);
+    this.#host.left(exchange);
+  }
+
+  #close(stream: number): void {
+    this.#open.delete(stream);
+    this.#windows.delete(stream);
+  }
+
+  #decode(block: Bytes): Record<string, string> {
+    const fields: Record<string, string> = {};
+    const receiver = {
+      bytes: new Uint8Array(FIELDS_BYTES_MAX),
+      end: 0,
+      limit: FIELDS_BYTES_MAX,
+      gap: 0,
+      overflow() {},
+      take(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number) {
+        fields[latin1(this.bytes, nameStart, nameEnd)] = latin1(this.bytes, valueStart, valueEnd);
+        this.end = nameStart;
+      },
+    };
+    if (this.#decoder.decode(block, 0, block.length, receiver)) return fields;
+    throw new Error("a block that cannot be decoded");
+  }
+
+  #ended(count: number): void {
+    const isDone = this.#open.size === 0 && this.#next === this.plan.exchanges.length;
+    const how = count === 0 ? "the end" : errnoName(-count);
+    this.#finish(isDone && this.plan.halfCloses && count === 0 ? null : `${how} came early`);
+  }
+
+  #finish(wrong: string | null): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    for (const [stream, open] of [...this.#open]) this.#abandon(stream, open);
+    if (this.plan.resets) resetAtClose(this.fd);
+    close(this.fd);
+    this.#host.finished(this, wrong);
+  }
+}
+
+function answerOf({ fields, body, isContinued }: Open, isWhole: boolean): Answer {
+  const { ":status": status, ...rest } = fields!;
+  return {
+    status: Number(status),
+    fields: rest,
+    body: Buffer.concat(body) as Bytes,
+    isWhole,
+    isContinued,
+  };
+}
