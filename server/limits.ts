@@ -168,8 +168,11 @@ export const MICROTASK_ROUNDS_MAX = 16;
  * further frame of the client is handled.
  */
 export const UNTAKEN_BYTES_MAX: number = 64 * KIB;
-/** The bytes of heads that a connection's requests keep while they are not answered. With more, requests are refused. */
-export const KEPT_HEADS_BYTES_MAX: number = 256 * KIB;
+/**
+ * The bytes that the heads of a connection's waiting requests may take on average, if there are as many as it may have. With
+ * more, further requests are refused.
+ */
+export const KEPT_HEAD_BYTES_MEAN = 2560;
 /**
  * The longest block of a head, as sent. Huffman's code has at most 30 bits for a byte (RFC 7541, appendix B), so every
  * head that is not too large fits. With more, the connection ends.

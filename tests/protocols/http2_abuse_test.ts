@@ -11,17 +11,18 @@ import { floodBytes, HTTP2_FLOODS, type Http2Flood } from "../attacks/http2_floo
 import { FileBody, type Handler, HttpResponse } from "../../mod.ts";
 import { Input } from "../../server/connection/input.ts";
 import { HttpRequest } from "../../server/http/request.ts";
-import { KEPT_HEADS_BYTES_MAX } from "../../server/limits.ts";
+import { KEPT_HEAD_BYTES_MEAN } from "../../server/limits.ts";
 import { Readiness } from "../../server/loop/poller.ts";
 import { ErrorCode } from "../../server/protocols/http2/errors.ts";
 import { FrameType, readUint32, Setting } from "../../server/protocols/http2/frame.ts";
 import { HpackDecoder } from "../../server/protocols/http2/hpack/decoder.ts";
 import { RequestHead } from "../../server/protocols/http2/request_head.ts";
-import { CONNECTION_WINDOW_BYTES } from "../../server/protocols/http2/streams.ts";
+import { CONNECTION_WINDOW_BYTES, STREAMS_MAX } from "../../server/protocols/http2/streams.ts";
 import { Http2 } from "../../server/protocols/http2/http2.ts";
 import { frame, getFields, headers, Http2Wire, post, setting, update } from "../support/http2_wire.ts";
 import { Site } from "../support/program.ts";
 import { Scripted } from "../support/scripted.ts";
+import { local } from "../support/tls_serving.ts";
 import { withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";
 import { eventually } from "../support/waiting.ts";
@@ -56,9 +57,15 @@ async function isServed(port: number): Promise<void> {
   assertEquals(textOf((await other.response(1))?.body), "hello /after");
 }
 
+/** Connects by TLS. */
+async function secure(port: number): Promise<Http2Wire> {
+  const options = { port, hostname: "localhost", caCerts: [local.cert], alpnProtocols: ["h2"] };
+  return await Http2Wire.on(await Deno.connectTls(options));
+}
+
 /** Sends a flood's frames until the server has ended the connection. Returns the code of its GOAWAY. */
-async function flooded(port: number, { first = [], round }: Http2Flood): Promise<number> {
-  using wire = await Http2Wire.connect(port);
+async function flooded(connected: Promise<Http2Wire>, { first = [], round }: Http2Flood): Promise<number> {
+  using wire = await connected;
   const sending = (async () => {
     await wire.send(...first);
     for (let i = 0; i < ROUNDS; i++) await wire.send(...round(i, 2 * (i + (first.length > 0 ? 1 : 0)) + 1));
@@ -72,7 +79,7 @@ for (const flood of HTTP2_FLOODS.filter(({ codes }) => codes.length > 0)) {
   Deno.test(`a flood ends the connection, and what it has begun: ${flood.name}`, async () => {
     await withServer({ http2: true, handler }, async ({ port, errors }) => {
       working.begun = working.now = 0;
-      const code = await flooded(port, flood);
+      const code = await flooded(Http2Wire.connect(port), flood);
       assert(flood.codes.includes(code), `GOAWAY has ${code}`);
       if (flood.abandons) assert(working.begun > 0);
       await eventually(() => working.now === 0, () => `${working.now} handlers still work`);
@@ -81,6 +88,20 @@ for (const flood of HTTP2_FLOODS.filter(({ codes }) => codes.length > 0)) {
     });
   });
 }
+
+Deno.test("floods end connections over TLS, too", async () => {
+  await withServer({ http2: true, handler, tls: local }, async ({ port, errors }) => {
+    for (const name of ["rapid reset of a long work", "PING, unread", "a window dribble of a stream", "empty DATA"]) {
+      const flood = HTTP2_FLOODS.find((flood) => flood.name === name)!;
+      assertEquals(await flooded(secure(port), flood), ErrorCode.ENHANCE_YOUR_CALM, name);
+    }
+    await eventually(() => working.now === 0, () => `${working.now} handlers still work`);
+    using other = await secure(port);
+    await other.send(headers(1, getFields("/after")));
+    assertEquals(textOf((await other.response(1))?.body), "hello /after");
+    assertEquals(errors, []);
+  });
+});
 
 Deno.test("a client that answers each DATA frame by two WINDOW_UPDATEs, also of streams that have ended, is not sent away", async () => {
   await withServer({ http2: true, handler }, async ({ port }) => {
@@ -197,7 +218,7 @@ Deno.test("the heads that waiting requests keep are bounded: more requests are r
     using wire = await Http2Wire.connect(port);
     const long = (stream: number) =>
       headers(stream, getFields("/never", ["x", `${stream}${"y".repeat(12_000)}`]));
-    const fits = Math.ceil(KEPT_HEADS_BYTES_MAX / 12_100);
+    const fits = Math.ceil(STREAMS_MAX * KEPT_HEAD_BYTES_MEAN / 12_100);
     for (let i = 0; i < 60; i++) await wire.send(long(1 + 2 * i));
     const first = await wire.expect(RST_STREAM);
     assertEquals(readUint32(first.payload, 0), ErrorCode.REFUSED_STREAM);
@@ -320,6 +341,29 @@ Deno.test("a file whose callbacks throw costs its own stream", async () => {
     await wire.send(frame(RST_STREAM, 0, 7, [0, 0, 0, 8]), headers(9, getFields("/a")));
     await wire.expect(HEADERS);
     assertEquals(errors.map((line) => /(intact|close) fails/.exec(line)?.[1]), ["intact", "close", "close"]);
+  });
+});
+
+Deno.test("memory that is transferred while it waits for a window, and what is no response, cost their own streams", async () => {
+  let bytes = new Uint8Array(0);
+  const changing: Handler = (request, context) => {
+    if (request.path === "/none") return Object.create(HttpResponse.prototype);
+    if (request.path === "/own") return HttpResponse.bytes(bytes = new Uint8Array(2_000_000)); // too large to be copied
+    return handler(request, context);
+  };
+  await withServer({ http2: true, handler: changing }, async ({ port, errors }) => {
+    using wire = await Http2Wire.connect(port, setting(Setting.INITIAL_WINDOW_SIZE, 20_000));
+    await wire.send(headers(1, getFields("/never")), headers(3, getFields("/none")));
+    assertEquals((await wire.response(3))?.fields[":status"], "500");
+    await wire.send(headers(5, getFields("/own")));
+    await wire.expect(DATA);
+    await wire.expect(DATA);
+    bytes.buffer.transfer(0);
+    await wire.send(update(5, 10_000_000), update(0, 10_000_000));
+    assertEquals((await wire.response(5))?.reset, ErrorCode.INTERNAL_ERROR);
+    await wire.send(headers(7, getFields("/a")));
+    assertEquals(textOf((await wire.response(7))?.body), "hello /a");
+    assertEquals(errors.length, 2);
   });
 });
 

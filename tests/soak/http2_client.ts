@@ -95,6 +95,7 @@ export class Http2Client implements SoakClient {
   #received = 0;
   #isOver = false;
   #isMuted = false;
+  #hasEndedHalf = false;
 
   constructor(fd: number, plan: Plan, host: ClientHost) {
     this.fd = fd;
@@ -107,8 +108,9 @@ export class Http2Client implements SoakClient {
   start(): void {
     const { windowBytes, halfCloses } = this.plan;
     const window = windowBytes ?? DEFAULT_WINDOW_BYTES;
-    const parts = [Buffer.from(PREFACE), setting(Setting.INITIAL_WINDOW_SIZE, window)];
-    if (halfCloses) parts.push(update(0, INT31_MAX - DEFAULT_WINDOW_BYTES) as Bytes); // it can open none later
+    const acknowledgement = frame(FrameType.SETTINGS, Flag.ACK, 0);
+    const parts = [Buffer.from(PREFACE), setting(Setting.INITIAL_WINDOW_SIZE, window), acknowledgement];
+    if (halfCloses) parts.push(update(0, INT31_MAX - DEFAULT_WINDOW_BYTES)); // it can open none later
     this.#write(Buffer.concat(parts) as Bytes);
     this.#sendSome();
     if (this.#isOver || this.plan.receiveBytes === undefined) return;
@@ -121,6 +123,7 @@ export class Http2Client implements SoakClient {
     if ((events & EPOLLOUT) !== 0) {
       this.#host.epoll.modify(this.fd, this.#isMuted ? 0 : EPOLLIN);
       this.#flush();
+      this.#endHalf();
     }
     if (!this.#isOver && (events & ~EPOLLOUT) !== 0) this.#receive();
   }
@@ -135,7 +138,7 @@ export class Http2Client implements SoakClient {
   }
 
   #sendSome(): void {
-    const { exchanges, atOnce, cancelsAfterBytes = Infinity, halfCloses } = this.plan;
+    const { exchanges, atOnce, cancelsAfterBytes = Infinity } = this.plan;
     while (!this.#isOver && this.#next < exchanges.length && this.#open.size < atOnce) {
       const exchange = exchanges[this.#next++]!;
       const stream = this.#stream += 2;
@@ -155,8 +158,15 @@ export class Http2Client implements SoakClient {
       if (data.length > 0) this.#held.push({ stream, frames: data });
     }
     this.#sendHeld();
-    const isSent = this.#next === exchanges.length && this.#held.length === 0;
-    if (!this.#isOver && isSent && halfCloses && this.#out === null) shutdownWrite(this.fd);
+    this.#endHalf();
+  }
+
+  /** Ends the client's half once everything is sent, if the plan says so. */
+  #endHalf(): void {
+    const isSent = this.#next === this.plan.exchanges.length && this.#held.length === 0 && this.#out === null;
+    if (!isSent || this.#isOver || this.#hasEndedHalf || !this.plan.halfCloses) return;
+    this.#hasEndedHalf = true;
+    shutdownWrite(this.fd);
   }
 
   /** Sends bodies as far as the windows allow. */
@@ -189,7 +199,7 @@ export class Http2Client implements SoakClient {
     if (count < 0 && count !== -EAGAIN) return this.#finish(`send: ${errnoName(-count)}`);
     if (count === this.#out.length) {
       this.#out = null;
-      return this.#sendSome();
+      return;
     }
     if (count > 0) this.#out = this.#out.subarray(count);
     this.#host.epoll.modify(this.fd, (this.#isMuted ? 0 : EPOLLIN) | EPOLLOUT);
@@ -241,8 +251,7 @@ export class Http2Client implements SoakClient {
     const open = this.#open.get(stream);
     switch (type) {
       case FrameType.SETTINGS:
-        if (!(flags & Flag.ACK)) this.#write(Buffer.from(frame(FrameType.SETTINGS, Flag.ACK, 0)) as Bytes);
-        return;
+        return; // acknowledged in advance, because the client's half may have ended by now
       case FrameType.WINDOW_UPDATE:
         if (stream === 0) this.#window += readUint32(payload, 0);
         else if (open !== undefined) {

@@ -42,6 +42,7 @@ export class Http2 implements Protocol, Session {
   readonly #responder: Responder;
   readonly #frames: FrameHandler;
   readonly #trouble = new Trouble();
+  #hasGreeted = false;
   #hasPreface = false;
   isDraining = false;
   /** The instant by which the head that has begun must be complete: at first, the client's settings. */
@@ -65,16 +66,21 @@ export class Http2 implements Protocol, Session {
     this.#frames = new FrameHandler(this, this.#responder);
   }
 
-  /** Makes the connection speak HTTP/2, and sends the settings of this side. */
+  /** Makes the connection speak HTTP/2. The settings of this side are sent in phase two, as everything is. */
   begin(): void {
     const { connection, connection: { context: { reactor, limits } } } = this;
     connection.speak(this);
-    this.writer.frame(FrameType.SETTINGS, 0, 0, OWN_SETTINGS);
-    this.writer.number(FrameType.WINDOW_UPDATE, 0, CONNECTION_WINDOW_BYTES - STREAM_WINDOW_BYTES);
-    this.writer.send();
     this.#idleSinceMs = reactor.now;
     this.headUntilMs = reactor.now + limits.headTimeoutMs;
     connection.expireAt(this.headUntilMs);
+    reactor.defer(connection);
+  }
+
+  /** Sends the settings of this side, which come first (§3.4). */
+  #greet(): void {
+    this.#hasGreeted = true;
+    this.writer.frame(FrameType.SETTINGS, 0, 0, OWN_SETTINGS);
+    this.writer.number(FrameType.WINDOW_UPDATE, 0, CONNECTION_WINDOW_BYTES - STREAM_WINDOW_BYTES);
   }
 
   /** A client that does not take what it causes is not heard. */
@@ -96,6 +102,7 @@ export class Http2 implements Protocol, Session {
 
   onInput(): void {
     const { connection, connection: { input, context: { reactor } } } = this;
+    if (!this.#hasGreeted) this.#greet();
     let frames = 0;
     if (this.#hasPreface || this.#readPreface()) {
       while (!this.#hasEnded && !connection.retired && !this.writer.isFull && this.#isFrameWhole()) {
@@ -198,6 +205,7 @@ export class Http2 implements Protocol, Session {
 
   drain(): void {
     this.isDraining = true;
+    if (!this.#hasGreeted) this.#greet();
     this.writer.goAway(this.streams.last, ErrorCode.NO_ERROR);
     this.writer.send();
     for (const { exchange } of this.streams.all()) exchange.drain();

@@ -12,6 +12,7 @@ import { errorResponse, tooManyRequests } from "../../exchange/error_response.ts
 import { noResponse } from "../../exchange/pending_response.ts";
 import { RequestContext } from "../../exchange/request_context.ts";
 import { encodeUtf8 } from "../../http/characters.ts";
+import type { Http1Form } from "../../http/http1_form.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { HttpResponse } from "../../http/response.ts";
 import { waitSecondsOf } from "../../exchange/overload.ts";
@@ -165,12 +166,13 @@ export class Responder implements StreamOwner {
   /** Answers a request that has no stream: at once, if the windows allow it. */
   #answer(id: number, request: HttpRequest, response: HttpResponse, hasEnded: boolean): void {
     const { connection: { fd, isBlocked, context } } = this;
-    if (!hasEnded || isBlocked || !this.#fits(response)) {
+    const isNow = hasEnded && !isBlocked && this.#fits(response);
+    const sent = isNow ? sendable(response, request, context) : response;
+    if (!isNow || (sent !== response && !this.#fits(sent))) { // an error may be longer than what it replaces
       const stream = this.#keep(this.#open(id), request);
       stream.hasClientEnded = hasEnded;
-      return stream.exchange.respond(response);
+      return stream.exchange.respond(sent);
     }
-    const sent = sendable(response, request, context);
     const form = HttpResponse.http1(sent);
     const bodyLength = request.method === "HEAD" ? 0 : form.bytes.length - form.headLength;
     this.#writeHead(sent, id, bodyLength === 0);
@@ -180,7 +182,13 @@ export class Responder implements StreamOwner {
 
   /** True if all of the response may be written at once. */
   #fits(response: HttpResponse): boolean {
-    const { tail, bytes, headLength } = HttpResponse.http1(response);
+    let form: Http1Form;
+    try {
+      form = HttpResponse.http1(response);
+    } catch { // it only looks like a response, which `sendable` reports
+      return false;
+    }
+    const { tail, bytes, headLength } = form;
     const bodyLength = bytes.length - headLength;
     return tail === null && bodyLength <= FRAME_BYTES_MAX &&
       bodyLength <= this.#session.streams.window.bytes &&

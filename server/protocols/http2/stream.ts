@@ -7,6 +7,7 @@
  */
 import { readAt } from "../../../ffi/file/file.ts";
 import type { Connection } from "../../connection/connection.ts";
+import { BODY_GONE } from "../../connection/output.ts";
 import { MinimumRate } from "../../connection/minimum_rate.ts";
 import type { Carrier } from "../../exchange/carrier.ts";
 import { Exchange } from "../../exchange/exchange.ts";
@@ -187,6 +188,10 @@ export class Stream implements Carrier<Exchange> {
       let written = 0;
       while (written < count && this.#pieces.length > 0) {
         const piece = this.#pieces[0]!;
+        if (piece.length === 0) { // its memory is gone
+          this.connection.context.onHandlerError(new TypeError(BODY_GONE));
+          return -1;
+        }
         const part = Math.min(piece.length, count - written);
         out.set(part === piece.length ? piece : piece.subarray(0, part), at + written);
         if (part < piece.length) this.#pieces[0] = piece.subarray(part);

@@ -7,7 +7,7 @@
 import { DEFAULT_WINDOW_BYTES } from "./frame.ts";
 import {
   DATA_CREDIT_BYTES,
-  KEPT_HEADS_BYTES_MAX,
+  KEPT_HEAD_BYTES_MEAN,
   WINDOW_CREDIT_BYTES_MAX,
   WINDOW_UPDATE_COST_BYTES,
 } from "../../limits.ts";
@@ -52,7 +52,7 @@ export class Streams {
 
   /** True if no request may keep its head. */
   get areHeadsFull(): boolean {
-    return this.#headBytes >= KEPT_HEADS_BYTES_MAX;
+    return this.#headBytes >= STREAMS_MAX * KEPT_HEAD_BYTES_MEAN;
   }
 
   /** Counts the head that the request of `stream` keeps. */
