@@ -6,11 +6,9 @@ import { Buffer } from "node:buffer";
 import { EPOLLIN, EPOLLOUT } from "../../ffi/libc/constants.ts";
 import { EAGAIN, errnoName } from "../../ffi/libc/errno.ts";
 import { close, recv, send, shutdownWrite } from "../../ffi/socket/socket.ts";
-import { latin1 } from "../../server/http/characters.ts";
 import {
   DEFAULT_WINDOW_BYTES,
   Flag,
-  FRAME_BYTES_MAX,
   FRAME_HEAD_BYTES,
   FrameType,
   INT31_MAX,
@@ -20,9 +18,9 @@ import {
   Setting,
 } from "../../server/protocols/http2/frame.ts";
 import { HpackDecoder } from "../../server/protocols/http2/hpack/decoder.ts";
-import { blockOf, frame, setting, update } from "../support/http2_wire.ts";
+import { frame, setting, update } from "../support/http2_wire.ts";
 import type { ClientHost, SoakClient } from "./client.ts";
-import type { Answer, Exchange } from "./exchange.ts";
+import { answerOf, fieldsOf, framesOf, type Open } from "./http2_messages.ts";
 import type { Plan } from "./plans.ts";
 import { resetAtClose } from "./sockets.ts";
 
@@ -32,49 +30,6 @@ type Bytes = Buffer<ArrayBuffer>;
 const PATIENCE_MS = 30_000;
 /** The most receives before other clients get a turn. */
 const RECEIVES_MAX = 16;
-const FIELDS_BYTES_MAX = 1 << 16;
-/** Fields that no request of HTTP/2 has. */
-const OF_CONNECTION = ["host", "transfer-encoding"];
-
-/** A request on its stream, and as much of its response as has come. */
-interface Open {
-  readonly exchange: Exchange;
-  readonly cancelsAfterBytes: number;
-  fields: Record<string, string> | null;
-  readonly body: Uint8Array[];
-  bodyBytes: number;
-  isContinued: boolean;
-}
-
-/** Returns the frames of a request of HTTP/1.1 that is complete. */
-function framesOf({ request, late }: Exchange, stream: number): Uint8Array[] {
-  const text = request.toString("latin1");
-  const headEnd = text.indexOf("\r\n\r\n");
-  const [line, ...lines] = text.slice(0, headEnd).split("\r\n") as [string, ...string[]];
-  const [method, target] = line.split(" ") as [string, string];
-  const fields = lines.map((line) => line.split(/: (.*)/s, 2) as [string, string])
-    .map(([name, value]): [string, string] => [name.toLowerCase(), value]);
-  const isChunked = fields.some(([name]) => name === "transfer-encoding");
-  let body = late?.toString("latin1") ?? text.slice(headEnd + 4);
-  if (isChunked) body = body.slice(body.indexOf("\r\n") + 2, body.lastIndexOf("\r\n0\r\n")); // it has one chunk
-  const host = fields.find(([name]) => name === "host")![1];
-  const hasBody = isChunked || body !== "";
-  const block = blockOf([
-    [":method", method],
-    [":scheme", "http"],
-    [":authority", host],
-    [":path", target],
-    ...fields.filter(([name]) => !OF_CONNECTION.includes(name)),
-  ]);
-  const flags = Flag.END_HEADERS | (hasBody ? 0 : Flag.END_STREAM);
-  const frames: Uint8Array[] = [frame(FrameType.HEADERS, flags, stream, block)];
-  const bytes = Buffer.from(body, "latin1");
-  for (let at = 0; hasBody && (at === 0 || at < bytes.length); at += FRAME_BYTES_MAX) {
-    const isLast = at + FRAME_BYTES_MAX >= bytes.length;
-    frames.push(frame(FrameType.DATA, isLast ? 1 : 0, stream, bytes.subarray(at, at + FRAME_BYTES_MAX)));
-  }
-  return frames;
-}
 
 export class Http2Client implements SoakClient {
   readonly fd: number;
@@ -259,7 +214,7 @@ export class Http2Client implements SoakClient {
         }
         return this.#sendHeld();
       case FrameType.HEADERS: {
-        const fields = this.#decode(payload);
+        const fields = fieldsOf(this.#decoder, payload);
         if (open === undefined) return; // the client has reset it meanwhile
         if (fields[":status"] === "100") {
           open.isContinued = true;
@@ -322,23 +277,6 @@ export class Http2Client implements SoakClient {
     this.#windows.delete(stream);
   }
 
-  #decode(block: Bytes): Record<string, string> {
-    const fields: Record<string, string> = {};
-    const receiver = {
-      bytes: new Uint8Array(FIELDS_BYTES_MAX),
-      end: 0,
-      limit: FIELDS_BYTES_MAX,
-      gap: 0,
-      overflow() {},
-      take(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number) {
-        fields[latin1(this.bytes, nameStart, nameEnd)] = latin1(this.bytes, valueStart, valueEnd);
-        this.end = nameStart;
-      },
-    };
-    if (this.#decoder.decode(block, 0, block.length, receiver)) return fields;
-    throw new Error("a block that cannot be decoded");
-  }
-
   #ended(count: number): void {
     const isDone = this.#open.size === 0 && this.#next === this.plan.exchanges.length;
     const how = count === 0 ? "the end" : errnoName(-count);
@@ -353,15 +291,4 @@ export class Http2Client implements SoakClient {
     close(this.fd);
     this.#host.finished(this, wrong);
   }
-}
-
-function answerOf({ fields, body, isContinued }: Open, isWhole: boolean): Answer {
-  const { ":status": status, ...rest } = fields!;
-  return {
-    status: Number(status),
-    fields: rest,
-    body: Buffer.concat(body) as Bytes,
-    isWhole,
-    isContinued,
-  };
 }

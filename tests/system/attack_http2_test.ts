@@ -31,7 +31,14 @@ Deno.test(
       let [bestMs, leastBytes] = [Infinity, Infinity];
       // Other programs on this machine may disturb, and garbage is collected at some time.
       for (let i = 0; i < ATTEMPTS && (bestMs > 50 || leastBytes > 16 * MIB); i++) {
-        const { cut, probes, mostBytes } = await http2Flood(attackers, program, flood, bytes, CLIENTS, SECONDS);
+        const { cut, probes, mostBytes } = await http2Flood(
+          attackers,
+          program,
+          flood,
+          bytes,
+          CLIENTS,
+          SECONDS,
+        );
         if (flood.codes.length > 0 && flood.reads) assertEquals(cut, CLIENTS, flood.name);
         for (const { failed, others } of probes) assertEquals([failed, others], [0, 0], flood.name);
         bestMs = Math.min(bestMs, Math.max(...probes.map(({ worstMs }) => worstMs)));
