@@ -73,6 +73,7 @@ const LEAVES: readonly string[] = [
   "server/limits.ts",
   "server/shared_limits.ts",
   "server/tls_limits.ts",
+  "server/http2_limits.ts",
   "server/server_limits.ts",
   "server/usage_error.ts",
   "server/std.d.ts",

@@ -10,7 +10,7 @@ import { floodBytes, HTTP2_FLOODS } from "../attacks/http2_floods.ts";
 import { FileBody, type Handler, HttpResponse } from "../../mod.ts";
 import { Input } from "../../server/connection/input.ts";
 import { HttpRequest } from "../../server/http/request.ts";
-import { KEPT_HEAD_BYTES_MEAN } from "../../server/limits.ts";
+import { KEPT_HEAD_BYTES_MEAN } from "../../server/http2_limits.ts";
 import { Readiness } from "../../server/loop/poller.ts";
 import { ErrorCode } from "../../server/protocols/http2/errors.ts";
 import { FrameType, readUint32, Setting } from "../../server/protocols/http2/frame.ts";

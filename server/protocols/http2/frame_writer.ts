@@ -3,7 +3,7 @@
  * @module
  */
 import type { Connection } from "../../connection/connection.ts";
-import { UNTAKEN_BYTES_MAX } from "../../limits.ts";
+import { UNTAKEN_BYTES_MAX } from "../../http2_limits.ts";
 import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead, writeUint32 } from "./frame.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;

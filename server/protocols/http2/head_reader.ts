@@ -11,7 +11,7 @@ import type { Buffers } from "../../connection/buffers.ts";
 import { KnownRequest } from "../../http/heads/known_request.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import type { ServerLimits } from "../../server_limits.ts";
-import { HEAD_BLOCK_BYTES_MAX } from "../../limits.ts";
+import { HEAD_BLOCK_BYTES_MAX } from "../../http2_limits.ts";
 import { ErrorCode } from "./errors.ts";
 import { Flag, readUint31 } from "./frame.ts";
 import { HpackDecoder } from "./hpack/decoder.ts";

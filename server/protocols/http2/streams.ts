@@ -10,7 +10,7 @@ import {
   KEPT_HEAD_BYTES_MEAN,
   WINDOW_CREDIT_BYTES_MAX,
   WINDOW_UPDATE_COST_BYTES,
-} from "../../limits.ts";
+} from "../../http2_limits.ts";
 import type { Stream } from "./stream.ts";
 import { Window } from "./window.ts";
 

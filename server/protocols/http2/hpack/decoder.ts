@@ -5,7 +5,7 @@
  * for costs no copy, unless it is added to the table.
  * @module
  */
-import { DROPPED_NAMES_BYTES_MAX } from "../../../limits.ts";
+import { DROPPED_NAMES_BYTES_MAX } from "../../../http2_limits.ts";
 import { DEFAULT_TABLE_BYTES, DynamicTable, ENTRY_OVERHEAD_BYTES } from "./dynamic_table.ts";
 import { decodeHuffman, HUFFMAN_INVALID, HUFFMAN_TOO_LONG } from "./huffman.ts";
 import { STATIC_COUNT, STATIC_NAMES, STATIC_VALUES } from "./static_table.ts";
