@@ -18,8 +18,10 @@ export const CONNECTION_WINDOW_BYTES: number = 1024 * KIB;
 export const FRAME_BYTES_MAX: number = 16 * KIB;
 /** CONTINUATION frames of one head, unless `headBytesMax` needs more. With more, the connection ends. */
 export const CONTINUATIONS_MAX = 8;
-/** Frames of one connection that are handled in a turn, before other connections get theirs. */
+/** Frames of one connection that are handled in a turn, before other connections get theirs … */
 export const FRAMES_PER_TURN_MAX = 32;
+/** … and fewer in a turn that is late, which is looked at after so many. */
+export const FRAMES_PER_LOOK = 8;
 /** What one connection sends of its streams in a turn. */
 export const PULLED_BYTES_PER_TURN_MAX: number = 256 * KIB;
 /** How much is put together before it is sent, if the socket takes all of it: what is put together cannot be overtaken. */
@@ -40,3 +42,29 @@ export const TROUBLE_PER_SECOND = 33;
  * be shorter.
  */
 export const LAST_STREAM_WAIT_MS = 1_000;
+/**
+ * The bytes of frames that wait behind a socket that takes nothing, besides what one turn has written. With more, no
+ * further frame of the client is handled.
+ */
+export const UNTAKEN_BYTES_MAX: number = 64 * KIB;
+/**
+ * The bytes that the heads of a connection's waiting requests may take on average, if there are as many as it may have. With
+ * more, further requests are refused.
+ */
+export const KEPT_HEAD_BYTES_MEAN = 2560;
+/**
+ * How many times as long as the decoded head its block may be, as sent. Huffman's code has at most 30 bits for a byte
+ * (RFC 7541, appendix B), so every head that is not too large fits. With more, the connection ends.
+ */
+export const HEAD_BLOCK_RATIO_MAX = 4;
+/**
+ * The bytes that names from the dynamic table may take in fields that are dropped because their head is too large. A
+ * name costs the client one byte, however long it is.
+ */
+export const DROPPED_NAMES_BYTES_MAX: number = 256 * KIB;
+/** What a WINDOW_UPDATE costs, in bytes of data that the client is sent for it … */
+export const WINDOW_UPDATE_COST_BYTES = 512;
+/** … what DATA counts as beyond its bytes, unless the client's window has cut it short … */
+export const DATA_CREDIT_BYTES = 1024;
+/** … and what a client may have saved. Updates beyond that are charged as trouble. */
+export const WINDOW_CREDIT_BYTES_MAX: number = 64 * KIB;

@@ -81,7 +81,8 @@ export class Input {
       this.end += count;
       return;
     } else {
-      const room = kept < RECEIVE_BYTES_MAX ? kept + count : (kept + count) * 2; // a long head is not copied each time
+      const isLong = kept >= RECEIVE_BYTES_MAX || count < kept; // then it is not copied each time that a few bytes arrive
+      const room = isLong ? (kept + count) * 2 : kept + count;
       const joined = new Uint8Array(room);
       joined.set(this.bytes.subarray(this.start, this.end));
       joined.set(slot.bytes.subarray(0, count), kept);

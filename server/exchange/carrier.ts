@@ -9,6 +9,8 @@ import type { HttpResponse } from "../http/response.ts";
 /** A protocol that carries requests and responses. After each wake-up an exchange calls `connection.proceed()`. */
 export interface Carrier<Exchange> {
   readonly connection: Connection;
+  /** True if the connection has other streams, whose bodies wait for room when this one's is not read. */
+  readonly isMultiplexed?: boolean;
   /** True while output waits for the client. */
   readonly isBlocked: boolean;
   /** True if the client may be gone, because it has closed its writing half. */

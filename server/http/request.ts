@@ -80,9 +80,10 @@ export class HttpRequest {
     this.moveBack(start);
   }
 
-  /** Moves the head `buffer[start, end)` to a buffer of its own. */
+  /** Moves the head `buffer[start, end)` to a buffer of its own. The object is not filled again. */
   detach(start: number, end: number): void {
     this.buffer = this.buffer.slice(start, end);
+    (this as { fields: Int32Array }).fields = this.fields.slice(0, this.fieldCount * 4);
     for (let i = 0; i < this.fieldCount * 4; i++) this.fields[i]! -= start;
     this.moveBack(start);
   }

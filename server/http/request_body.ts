@@ -34,7 +34,10 @@ export class RequestBody implements BodySink {
   #stream: ReadableStream<Bytes> | null = null;
   readonly #onWanted: () => void;
 
-  /** `onWanted` is called each time the reader wants more than has arrived, from any promise or timer. */
+  /**
+   * `onWanted` is called each time the reader wants more than has arrived, and when it has taken the last of a body that has
+   * arrived completely; from any promise or timer.
+   */
   constructor(onWanted: () => void) {
     this.#onWanted = onWanted;
   }
@@ -42,6 +45,11 @@ export class RequestBody implements BodySink {
   /** False while so many bytes wait for the reader that no more should be received. */
   get hasRoom(): boolean {
     return this.#queuedBytes < REQUEST_BODY_QUEUE_BYTES_MAX;
+  }
+
+  /** The bytes that wait for the reader. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
   }
 
   /** True once all of it has arrived, or it has failed. */
@@ -62,7 +70,7 @@ export class RequestBody implements BodySink {
   /** Queues a copy of a piece, or gives it to the waiting reader. */
   push(piece: Uint8Array): void {
     const bytes = bytesOf(piece, "A piece of a body");
-    if (bytes.length === 0 || this.#isDropped) return;
+    if (bytes.length === 0 || this.#isDropped || this.#error !== null) return;
     const copy = bytes.slice();
     if (this.#waiting !== null) return this.#wake(copy);
     this.#pieces.push(copy);
@@ -80,6 +88,7 @@ export class RequestBody implements BodySink {
     if (this.#isEnded || this.#error !== null) return;
     this.#error = error;
     this.#pieces = [];
+    this.#queuedBytes = 0;
     const waiting = this.#waiting;
     this.#waiting = null;
     waiting?.reject(error);
@@ -137,10 +146,11 @@ export class RequestBody implements BodySink {
   #drop(): void {
     this.#isTaken = this.#isDropped = true;
     const { hasRoom, isAwaited } = this;
+    const wasWaiting = this.#isEnded && this.#queuedBytes > 0;
     this.#pieces = [];
     this.#queuedBytes = 0;
     if (isAwaited) this.#wake(null);
-    if (!hasRoom || isAwaited) this.#onWanted();
+    if (!hasRoom || isAwaited || wasWaiting) this.#onWanted();
   }
 
   #take(): void {
@@ -154,7 +164,7 @@ export class RequestBody implements BodySink {
     if (piece !== undefined) {
       const hadRoom = this.hasRoom;
       this.#queuedBytes -= piece.length;
-      if (!hadRoom && this.hasRoom) this.#onWanted();
+      if ((!hadRoom && this.hasRoom) || (this.#isEnded && this.#queuedBytes === 0)) this.#onWanted();
       return piece;
     }
     if (this.#isEnded) return null;

@@ -11,6 +11,7 @@ import {
 } from "../support/attackers.ts";
 import { descriptorsOf } from "../support/process.ts";
 import type { Program } from "../support/program.ts";
+import type { Http2Flood } from "./http2_floods.ts";
 
 /** The ways to connect without need. */
 export const CONNECTION_FLOODS = ["close", "reset", "byte", "request"] as const;
@@ -87,6 +88,44 @@ export async function endlessFlood(
   };
   const flood = await watch(attackers, program, seconds, attack, ({ sent }) => sent);
   return { ...flood, statuses };
+}
+
+/** What a flood of HTTP/2 did. */
+export interface Http2Result {
+  /** The number of attackers that were sent away. */
+  readonly cut: number;
+  /** What others measured, by HTTP/1.1 and by HTTP/2. */
+  readonly probes: readonly [Probe, Probe];
+  /** The growth of the server's memory at most. */
+  readonly mostBytes: number;
+}
+
+/** Runs `count` clients that send `bytes` at full speed, for `seconds`. */
+export async function http2Flood(
+  attackers: Attackers,
+  program: Program,
+  flood: Http2Flood,
+  bytes: Uint8Array,
+  count: number,
+  seconds: number,
+): Promise<Http2Result> {
+  const before = residentBytes(program.pid);
+  let most = before;
+  const timer = setInterval(() => most = Math.max(most, residentBytes(program.pid)), 20);
+  try {
+    const probing = Promise.all([
+      attackers.probe(program.port, seconds, "/"),
+      attackers.probe(program.port, seconds, "/", "127.0.0.10", "http2"),
+    ]);
+    const crowd = await attackers.crowd(program.port, count, seconds, {
+      send: bytes,
+      read: flood.reads ? -1 : 0,
+    });
+    const [probes, { cut }] = await Promise.all([probing, crowd.result]);
+    return { cut, probes, mostBytes: most - before };
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 const REQUEST = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";

@@ -8,8 +8,9 @@ import { type Program, Site } from "../support/program.ts";
 import { Random, SEED } from "../support/random.ts";
 import { shortage } from "./descriptors.ts";
 import { besideDownloads } from "./fairness.ts";
-import { CONNECTION_FLOODS, connectionFlood, endlessFlood, PIPELINING_FLOODS } from "./floods.ts";
+import { CONNECTION_FLOODS, connectionFlood, endlessFlood, http2Flood, PIPELINING_FLOODS } from "./floods.ts";
 import { garbage } from "./garbage.ts";
+import { floodBytes, HTTP2_FLOODS } from "./http2_floods.ts";
 import { halfClosed } from "./half_close.ts";
 import { MODES, slowHttpTest } from "./slow_http.ts";
 import { stall, stalls } from "./stalls.ts";
@@ -19,6 +20,8 @@ const CLIENTS = 1000;
 const STALL_SECONDS = 5;
 const BIG_BYTES = 120 * 1024 * 1024;
 const HALF_CLOSED_BYTES = 50 * 1024 * 1024;
+const HTTP2_CLIENTS = 20;
+const HTTP2_BYTES = 4 * 1024 * 1024;
 const REQUEST = "GET / HTTP/1.1\r\nHost: x\r\n";
 
 const random = new Random();
@@ -224,6 +227,33 @@ async function pipelining(): Promise<void> {
   }
 }
 
+async function http2(): Promise<void> {
+  for (const flood of HTTP2_FLOODS) {
+    const bytes = floodBytes(flood, Math.min(Math.ceil(HTTP2_BYTES / flood.round(0, 3)[0]!.length), 50_000));
+    for (const count of [1, HTTP2_CLIENTS]) {
+      await served([], async (program) => {
+        await attackers.probe(program.port, 2, "/", "127.0.0.10", "http2"); // its code is compiled then
+        const { cut, probes: [first, second], mostBytes } = await http2Flood(
+          attackers,
+          program,
+          flood,
+          bytes,
+          count,
+          5,
+        );
+        const isEnded = flood.codes.length > 0;
+        row(
+          `${count} ${count === 1 ? "client" : "clients"} with HTTP/2: ${flood.name}`,
+          isEnded && cut < count ? `ONLY ${cut} SENT AWAY` : `${cut} sent away`,
+          others(first),
+          `by HTTP/2: ${others(second)}`,
+          `memory +${mib(mostBytes)}`,
+        );
+      });
+    }
+  }
+}
+
 async function rubbish(): Promise<void> {
   console.log(`seed ${SEED}`);
   await served([], async (program) => {
@@ -269,6 +299,7 @@ const ATTACKS: Readonly<Record<string, () => Promise<void>>> = {
   half,
   floods,
   pipelining,
+  http2,
   rubbish,
   addresses,
 };

@@ -7,10 +7,21 @@ import { assert, assertEquals } from "@std/assert";
 import { isEqual } from "../../server/http/bytes.ts";
 import { Site } from "../support/program.ts";
 import { noise } from "../support/random.ts";
-import { get, type Wire, type WireResponse } from "../support/wire.ts";
+import { local } from "../support/tls_serving.ts";
+import { get, Wire, type WireResponse } from "../support/wire.ts";
+import { Http2Line } from "./http2_line.ts";
+
+/** What clients need of a connection, of either version of HTTP. */
+type Line = Pick<Wire, "send" | "expect" | "arrival" | "endInput" | "isClosed"> & Disposable;
 
 /** Connects a client. */
-export type Connect = () => Promise<Wire>;
+export type Connect = () => Promise<Line>;
+
+/** Returns how to connect to a port, by TLS or not. */
+export function connector(port: number, isSecure: boolean, speaksHttp2: boolean): Connect {
+  if (speaksHttp2) return () => Http2Line.connect(port, isSecure ? local.cert : null);
+  return () => isSecure ? Wire.connectTls(port, local.cert) : Wire.connect(port);
+}
 
 /** The longest wait of a client. */
 const PATIENCE_MS = 8_000;
@@ -217,9 +228,9 @@ async function halfCloses(connect: Connect): Promise<string | null> {
 
 /** A client that is in the middle of a download when the fault comes. */
 export class Downloader {
-  readonly #wire: Wire;
+  readonly #wire: Line;
 
-  private constructor(wire: Wire) {
+  private constructor(wire: Line) {
     this.#wire = wire;
   }
 

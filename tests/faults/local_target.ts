@@ -9,6 +9,7 @@ import { serve, type ServerHandle } from "../../server/serve.ts";
 import { eventually } from "../support/descriptors.ts";
 import {
   type Connect,
+  connector,
   Downloader,
   FaultSite,
   type Outcome,
@@ -22,7 +23,6 @@ import { Interposer } from "./interposer.ts";
 import type { Report } from "./target.ts";
 import { sleep } from "../support/sleep.ts";
 import { local } from "../support/tls_serving.ts";
-import { Wire } from "../support/wire.ts";
 
 /** How long an idle server is watched, and how often it may wait meanwhile. */
 const QUIET_MS = 40;
@@ -39,24 +39,25 @@ export class LocalTarget {
   readonly #connect: Connect;
   #descriptors = Infinity;
 
-  private constructor(poller: PollerName, isSecure: boolean) {
+  private constructor(poller: PollerName, isSecure: boolean, speaksHttp2: boolean) {
     this.#handler = staticHandler({ root: this.#files.site.root, browse: true });
     this.#server = serve({
       handler: this.#handler,
       hostname: "127.0.0.1",
       port: 0,
       poller,
+      http2: true,
       ...(isSecure ? { tls: local } : {}),
       onListen() {},
       onError: (message) => this.errors.push(message),
     });
     const { port } = this.#server.addr;
-    this.#connect = () => isSecure ? Wire.connectTls(port, local.cert) : Wire.connect(port);
+    this.#connect = connector(port, isSecure, speaksHttp2);
   }
 
-  /** Starts the server; with TLS if `isSecure`. */
-  static async start(poller: PollerName, isSecure = false): Promise<LocalTarget> {
-    const target = new LocalTarget(poller, isSecure);
+  /** Starts the server; with TLS if `isSecure`. The clients may speak HTTP/2. */
+  static async start(poller: PollerName, isSecure = false, speaksHttp2 = false): Promise<LocalTarget> {
+    const target = new LocalTarget(poller, isSecure, speaksHttp2);
     await twentyMore(target.#connect, target.#files.fresh(), target.#files);
     await sleep(QUIET_MS);
     target.#descriptors = target.#held;

@@ -2,7 +2,7 @@
  * Tries the whole table of faults, each by itself: `deno task faults [CALL…]`.
  *
  * Every error of every call is injected, at the first and at the third call, while all kinds of clients are served;
- * and then, for the calls that TLS makes in its own way, while they are served over TLS.
+ * and then, for the calls that TLS and HTTP/2 make in their own way, while they are served over TLS, by HTTP/2, and both.
  * It prints the results, and ends with status 1 when the program did not survive an error as it must.
  * @module
  */
@@ -31,18 +31,22 @@ function note(call: string, { injected, noticed }: Report): void {
   rows.set(call, row);
 }
 
-async function traced(only: readonly string[], isSecure: boolean): Promise<void> {
+async function traced(only: readonly string[], isSecure: boolean, speaksHttp2: boolean): Promise<void> {
+  const kind = `${speaksHttp2 ? ", HTTP/2" : ""}${isSecure ? ", TLS" : ""}`;
   const targets = new Map<string, Target>();
   for (const round of singleRounds(WHENS)) {
     const call = round.faults.at(-1)!.call;
     if (only.length > 0 && !only.includes(call)) continue;
-    if (isSecure && !SECURE_CALLS.includes(call)) continue;
+    if (kind !== "" && !SECURE_CALLS.includes(call)) continue;
     let target = targets.get(round.poller);
     if (target === undefined) {
-      targets.set(round.poller, target = await Target.start(["--poller", round.poller], isSecure));
+      targets.set(
+        round.poller,
+        target = await Target.start(["--poller", round.poller], isSecure, speaksHttp2),
+      );
     }
     try {
-      note(isSecure ? `${call}, TLS` : call, await target.suffer(round.faults));
+      note(`${call}${kind}`, await target.suffer(round.faults));
     } catch (error) {
       failures.push((error as Error).message);
       console.log((error as Error).message);
@@ -70,11 +74,15 @@ async function local(round: Round): Promise<void> {
 
 const why = whyNotTraced();
 if (why !== null) console.log(`SKIPPED: what strace would make fail: ${why}`);
-else for (const isSecure of [false, true]) await traced(Deno.args, isSecure);
+else {
+  for (const speaksHttp2 of [false, true]) {
+    for (const isSecure of [false, true]) await traced(Deno.args, isSecure, speaksHttp2);
+  }
+}
 if (Deno.args.length === 0) { for (const round of unnoticedRounds()) await local(round); }
-console.log(`${"call".padEnd(20)}faults tried, that came about, that a client noticed`);
+console.log(`${"call".padEnd(26)}faults tried, that came about, that a client noticed`);
 for (const [call, { tried, failed, noticed }] of rows) {
-  console.log(`${call.padEnd(20)}${[tried, failed, noticed].map((n) => String(n).padStart(6)).join("")}`);
+  console.log(`${call.padEnd(26)}${[tried, failed, noticed].map((n) => String(n).padStart(6)).join("")}`);
 }
 console.log(
   failures.length === 0 ? "all survived" : `${failures.length} of them were NOT survived as they must`,

@@ -37,7 +37,7 @@ export function* singleRounds(whens: readonly number[]): Generator<Round> {
 
 /**
  * The calls that TLS makes in another way than plain connections do: it sends of its own accord, and holds what the
- * socket does not take, and it reads files instead of having the kernel send them.
+ * socket does not take, and it reads files instead of having the kernel send them. So does HTTP/2.
  */
 export const SECURE_CALLS: readonly string[] = [
   "recvfrom",

@@ -77,7 +77,7 @@ export class SecureLine {
   readonly peer: TlsPeer;
   readonly stage: Stage;
   readonly counter: CallCounter;
-  /** What the client got. */
+  /** What the client got, a character for each byte. */
   text = "";
   readonly #fault: Fault;
   readonly #restore: (() => void)[] = [];
@@ -154,9 +154,9 @@ export class SecureLine {
     return this.scripted.state === "closed";
   }
 
-  /** Makes the client say `text`, and moves bytes until both sides wait. */
-  async say(text: string): Promise<void> {
-    if (this.peer.isOpen && this.peer.failure === "") this.peer.write(text);
+  /** Makes the client say `data`, and moves bytes until both sides wait. */
+  async say(data: string | Uint8Array): Promise<void> {
+    if (this.peer.isOpen && this.peer.failure === "") this.peer.write(data);
     await this.exchange();
   }
 
@@ -168,7 +168,7 @@ export class SecureLine {
       peer.receive(Uint8Array.from(socket.sent.slice(this.#delivered)));
       this.#delivered = socket.sent.length;
       peer.advance();
-      this.text += new TextDecoder().decode(peer.read());
+      this.text += new TextDecoder("latin1").decode(peer.read());
       const bytes = peer.take();
       if (bytes.length === 0 || this.isClosed) return;
       const pieces = this.#fault.isBytewise ? Array.from(bytes, (byte) => Uint8Array.of(byte)) : [bytes];

@@ -6,9 +6,9 @@ import { assert } from "@std/assert";
 import { Program } from "../support/program.ts";
 import { TestCertificates } from "../support/test_certificates.ts";
 import { local } from "../support/tls_serving.ts";
-import { Wire } from "../support/wire.ts";
 import {
   type Connect,
+  connector,
   Downloader,
   FaultSite,
   type Outcome,
@@ -56,8 +56,12 @@ export class Target {
     this.#descriptors = descriptors;
   }
 
-  /** Starts the program with `args`; with a certificate if `isSecure`. */
-  static async start(args: readonly string[] = [], isSecure = false): Promise<Target> {
+  /** Starts the program with `args`; with a certificate if `isSecure`. The clients may speak HTTP/2. */
+  static async start(
+    args: readonly string[] = [],
+    isSecure = false,
+    speaksHttp2 = false,
+  ): Promise<Target> {
     const files = new FaultSite();
     const certificates = new TestCertificates();
     const own = ["--no-config", "--browse"];
@@ -67,7 +71,7 @@ export class Target {
     }
     const program = await Program.start(files.site.root, [...own, ...args]);
     const { port } = program;
-    const connect = () => isSecure ? Wire.connectTls(port, local.cert) : Wire.connect(port);
+    const connect = connector(port, isSecure, speaksHttp2);
     // Warms up: then the code is compiled, and permanent descriptors are open.
     await twentyMore(connect, files.fresh(), files);
     await sleep(QUIET_MS);

@@ -37,10 +37,25 @@ export interface ClientHost {
   /** Called when the client leaves before it has the whole response to `exchange`. */
   left(exchange: Exchange): void;
   /** Called at the end of the connection. `wrong` says what was wrong with that, or is null. */
-  finished(client: Client, wrong: string | null): void;
+  finished(client: SoakClient, wrong: string | null): void;
 }
 
-export class Client implements AnswerUser {
+/** A client of either version. */
+export interface SoakClient {
+  readonly fd: number;
+  readonly plan: Plan;
+  /** When the client acts next by itself, in milliseconds. */
+  readonly wakeMs: number;
+  /** When the server has made no progress for too long, in milliseconds. */
+  readonly deadlineMs: number;
+  /** Sends the first requests. */
+  start(): void;
+  onReady(events: number): void;
+  onWake(): void;
+  onOverdue(): void;
+}
+
+export class Client implements AnswerUser, SoakClient {
   readonly fd: number;
   readonly plan: Plan;
   readonly #host: ClientHost;
@@ -55,9 +70,7 @@ export class Client implements AnswerUser {
   #isClosing = false;
   #isOver = false;
   #isMuted = false;
-  /** When the client acts next by itself, in milliseconds. */
   wakeMs = Infinity;
-  /** When the server has made no progress for too long, in milliseconds. */
   deadlineMs: number;
 
   constructor(fd: number, plan: Plan, host: ClientHost) {
@@ -68,7 +81,6 @@ export class Client implements AnswerUser {
     host.epoll.register(fd, EPOLLIN);
   }
 
-  /** Sends the first requests. */
   start(): void {
     this.#sendSome();
   }

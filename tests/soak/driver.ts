@@ -6,8 +6,9 @@ import { Buffer } from "node:buffer";
 import { Epoll } from "../../ffi/select/epoll.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import type { Random } from "../support/random.ts";
-import { Client, type ClientHost } from "./client.ts";
+import { Client, type ClientHost, type SoakClient } from "./client.ts";
 import type { Answer, Exchange } from "./exchange.ts";
+import { Http2Client } from "./http2_client.ts";
 import type { Plan } from "./plans.ts";
 import { connectTo } from "./sockets.ts";
 import type { Writer } from "./writer.ts";
@@ -49,13 +50,15 @@ export class Driver implements ClientHost {
   readonly failures: string[] = [];
   readonly #port: number;
   readonly #writer: Writer;
-  readonly #clients = new Map<number, Client>();
+  readonly #clients = new Map<number, SoakClient>();
+  readonly #speaksHttp2: boolean;
   #silent = 0;
   /** Requests for which the writer has not made its changes yet. */
   #unmatched = 0;
 
-  constructor(port: number, writer: Writer, random: Random) {
+  constructor(port: number, writer: Writer, random: Random, speaksHttp2: boolean) {
     this.#port = port;
+    this.#speaksHttp2 = speaksHttp2;
     this.#writer = writer;
     this.random = random;
   }
@@ -116,7 +119,7 @@ export class Driver implements ClientHost {
     this.counts.left++;
   }
 
-  finished(client: Client, wrong: string | null): void {
+  finished(client: SoakClient, wrong: string | null): void {
     this.#clients.delete(client.fd);
     if (client.plan.waitsFor408) this.#silent--;
     if (wrong !== null) {
@@ -131,7 +134,7 @@ export class Driver implements ClientHost {
   #connect(plan: Plan): void {
     const [third, fourth] = [this.random.below(256), 1 + this.random.below(254)];
     const fd = connectTo(third, fourth, this.#port, plan.receiveBytes ?? 0);
-    const client = new Client(fd, plan, this);
+    const client = this.#speaksHttp2 ? new Http2Client(fd, plan, this) : new Client(fd, plan, this);
     this.#clients.set(fd, client);
     if (plan.waitsFor408) this.#silent++;
     this.counts.connections++;

@@ -1,5 +1,5 @@
 /**
- * The program of `deno task soak [COUNT] [--connections] [--clients N] [--chart FILE] [flags of the server]`. COUNT
+ * The program of `deno task soak [COUNT] [--http2] [--connections] [--clients N] [--chart FILE] [flags of the server]`. COUNT
  * counts requests, or connections with `--connections`; see `soak.ts`. `deno task soak --handshakes [COUNT]` makes
  * connections with TLS instead, 100,000 by default; see `handshakes.ts`.
  * @module
@@ -26,6 +26,7 @@ function take(name: string, hasValue: boolean): string | null {
 }
 
 const chartFile = take("--chart", true);
+const speaksHttp2 = take("--http2", false) !== null;
 const countsConnections = take("--connections", false) !== null;
 const atOnce = Number(take("--clients", true) ?? 64);
 const makesHandshakes = take("--handshakes", false) !== null;
@@ -49,6 +50,7 @@ const result = await soak({
   count,
   countsConnections,
   atOnce,
+  speaksHttp2,
   flags: args,
   waitsFor408: true,
   fillingHeads: FILLING_HEADS,

@@ -24,6 +24,10 @@ export interface Plan {
   readonly resets?: boolean;
   /** The receive buffer to ask for, and the number of bytes that are read at a time, a millisecond apart. */
   readonly receiveBytes?: number;
+  /** HTTP/2: the client resets each fourth stream once it has this many bytes of it. */
+  readonly cancelsAfterBytes?: number;
+  /** HTTP/2: the windows of its streams. */
+  readonly windowBytes?: number;
   /** The second part is never sent, so the server has to answer 408. */
   readonly waitsFor408?: boolean;
 }
@@ -130,6 +134,41 @@ export function nextPlan(traffic: Traffic, random: Random, mixture: Mixture): Pl
   }
   const exchanges = Array.from({ length: 2 + random.below(40) }, () => traffic.next(false));
   return { behaviour: "kept alive", exchanges, atOnce: 1 };
+}
+
+/** Returns the next plan of a client that speaks HTTP/2, on as many streams as requests are sent at once. */
+export function nextHttp2Plan(traffic: Traffic, random: Random): Plan {
+  const exchanges = Array.from({ length: 1 + random.below(60) }, () => traffic.next(false));
+  const atOnce = 1 + random.below(Math.min(exchanges.length, 50));
+  const plan = { behaviour: "streams", exchanges, atOnce };
+  switch (random.below(10)) {
+    case 0:
+      return { ...plan, behaviour: "streams with small windows", windowBytes: 1000 + random.below(10_000) };
+    case 1:
+    case 2:
+      return { ...plan, behaviour: "streams that are reset", cancelsAfterBytes: random.below(3000) };
+    case 3:
+      return {
+        ...plan,
+        behaviour: "left in a stream",
+        leavesAfterBytes: random.below(100_000),
+        resets: random.oneIn(2),
+      };
+    case 4:
+      return {
+        ...plan,
+        behaviour: "half-closed",
+        atOnce: exchanges.length,
+        halfCloses: true,
+        windowBytes: 1 << 24,
+      };
+    case 5:
+      return random.oneIn(10)
+        ? { ...plan, behaviour: "slow reader", receiveBytes: 4096 << random.below(4) }
+        : { ...plan, behaviour: "one request", exchanges: [traffic.next(false)], atOnce: 1 };
+    default:
+      return plan;
+  }
 }
 
 function several(traffic: Traffic, random: Random, count: number): Exchange[] {

@@ -13,6 +13,7 @@ import {
   MANY_CONNECTIONS,
   MANY_REQUESTS,
   type Mixture,
+  nextHttp2Plan,
   nextPlan,
 } from "./plans.ts";
 import { CONFIGURATION, Traffic } from "./traffic.ts";
@@ -41,6 +42,8 @@ export interface SoakOptions {
   readonly countsConnections: boolean;
   /** The number of clients at the same time. */
   readonly atOnce: number;
+  /** True for clients that speak HTTP/2. */
+  readonly speaksHttp2?: boolean;
   /** Flags of the server. */
   readonly flags: readonly string[];
   /** True to have some clients wait for 408, which takes that timeout. */
@@ -98,7 +101,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     ...options.flags,
   ]);
   const traffic = new Traffic(writer, random);
-  using driver = new Driver(program.port, writer, random);
+  using driver = new Driver(program.port, writer, random, options.speaksHttp2 === true);
   const { failures, counts, byKind, byBehaviour } = driver;
   try {
     const measured = await load(program.pid, driver, traffic, options);
@@ -149,7 +152,9 @@ async function load(
   const { requestsPerChange } = mixture;
   const runTo = (target: number, waitsFor408: boolean) => {
     const plans = (allowsSilent: boolean) =>
-      nextPlan(traffic, driver.random, waitsFor408 && allowsSilent ? mixture : { ...mixture, silent: 0 });
+      options.speaksHttp2 === true
+        ? nextHttp2Plan(traffic, driver.random)
+        : nextPlan(traffic, driver.random, waitsFor408 && allowsSilent ? mixture : { ...mixture, silent: 0 });
     return driver.run(
       plans,
       requestsPerChange,

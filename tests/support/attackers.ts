@@ -90,9 +90,15 @@ export class Attackers implements Disposable {
   readonly #running = new Set<Deno.ChildProcess>();
   #texts = 0;
 
-  /** Requests `path` all the time for `seconds`. */
-  async probe(port: number, seconds: number, path = "/", from = "127.0.0.9"): Promise<Probe> {
-    return JSON.parse(await this.#output(this.#spawn("probe", [port, seconds, path, from])));
+  /** Requests `path` all the time for `seconds`, by HTTP/1.1 or HTTP/2. */
+  async probe(
+    port: number,
+    seconds: number,
+    path = "/",
+    from = "127.0.0.9",
+    version: "http1" | "http2" = "http1",
+  ): Promise<Probe> {
+    return JSON.parse(await this.#output(this.#spawn("probe", [port, seconds, path, from, version])));
   }
 
   /** Connects and leaves as fast as possible. */

@@ -56,9 +56,9 @@ export class TlsPeer {
     return this.isOpen;
   }
 
-  /** Encrypts `text`. */
-  write(text: string): void {
-    const bytes = Uint8Array.from(new TextEncoder().encode(text));
+  /** Encrypts text or bytes. */
+  write(data: string | Uint8Array): void {
+    const bytes = Uint8Array.from(typeof data === "string" ? new TextEncoder().encode(data) : data);
     crypto.ERR_clear_error();
     const result = openssl.SSL_write(this.#ssl, bytes, bytes.length);
     if (result <= 0) this.#explain(result);

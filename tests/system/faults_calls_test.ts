@@ -55,11 +55,33 @@ Deno.test("the program survives every error of every system call that it makes f
   await assertEndsWell(level);
 });
 
+for (const isSecure of [false, true]) {
+  const what = `HTTP/2${isSecure ? " over TLS" : ""}`;
+  Deno.test(`the program survives every error of every system call that it makes for ${what}, and so do the other clients`, async () => {
+    if (IS_EMULATED || mustSkip(`system calls for ${what} were not made to fail`)) {
+      return await inProcess(isSecure, true);
+    }
+    await using edge = await Target.start([], isSecure, true);
+    await using level = await Target.start(["--poller", "epoll-level"], isSecure, true);
+    let injected = 0;
+    const random = new Random();
+    console.log(`seed ${SEED}`);
+    for (const { poller, faults } of manyAtOnce(SECURE_CALLS)) {
+      if (faults.length < 4 && !random.oneIn(4)) continue;
+      injected += (await (poller === "epoll-edge" ? edge : level).suffer(faults)).injected;
+    }
+    assert(injected > 25, `only ${injected} calls failed`);
+    await assertEndsWell(edge);
+    await assertEndsWell(level);
+  });
+}
+
 /** Runs the faults without strace. */
-async function inProcess(isSecure = false): Promise<void> {
+async function inProcess(isSecure = false, speaksHttp2 = false): Promise<void> {
   // A false EAGAIN does not make it wait for ever.
-  await using target = await LocalTarget.start("epoll-level", isSecure);
-  for (const { faults } of manyAtOnce(isSecure ? SECURE_CALLS : null)) await target.suffer(faults);
+  await using target = await LocalTarget.start("epoll-level", isSecure, speaksHttp2);
+  const calls = isSecure || speaksHttp2 ? SECURE_CALLS : null;
+  for (const { faults } of manyAtOnce(calls)) await target.suffer(faults);
 }
 
 Deno.test("the program survives every error of the wait that runs on another thread", async () => {
@@ -78,9 +100,11 @@ for (const { poller, faults } of unnoticedRounds()) {
   const what = isInterrupted
     ? "EINTR"
     : `an error of ${[...new Set(faults.map(({ call }) => call))].join(", ")}`;
-  for (const isSecure of poller.startsWith("epoll") ? [false, true] : [false]) {
-    Deno.test(`${poller}${isSecure ? ", TLS" : ""}: no client notices ${what}`, async () => {
-      await using target = await LocalTarget.start(poller, isSecure);
+  const kinds = [[false, false], [true, false], [false, true], [true, true]] as const;
+  for (const [isSecure, speaksHttp2] of poller.startsWith("epoll") ? kinds : kinds.slice(0, 1)) {
+    const kind = `${speaksHttp2 ? ", HTTP/2" : ""}${isSecure ? ", TLS" : ""}`;
+    Deno.test(`${poller}${kind}: no client notices ${what}`, async () => {
+      await using target = await LocalTarget.start(poller, isSecure, speaksHttp2);
       const { injected, noticed } = await target.suffer(faults);
       assert(injected >= 4, `only ${injected} calls failed`);
       assertEquals([noticed, target.errors], [[], []]);

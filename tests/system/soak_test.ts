@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { countHandshakes } from "../soak/counted.ts";
+import { countHttp2 } from "../soak/counted_http2.ts";
 import { SEED } from "../support/random.ts";
 import { soak, type SoakOptions, type SoakResult } from "../soak/soak.ts";
 
@@ -16,7 +17,9 @@ const COMMON = {
   restMsMax: 0,
 };
 
-async function soaked(options: Pick<SoakOptions, "count" | "countsConnections">): Promise<SoakResult> {
+async function soaked(
+  options: Pick<SoakOptions, "count" | "countsConnections" | "speaksHttp2">,
+): Promise<SoakResult> {
   const result = await soak({ ...COMMON, ...options });
   assertEquals(result.failures, [], `EPOLLET_SEED=${SEED}`);
   return result;
@@ -42,6 +45,33 @@ Deno.test("a thousand connections, most with one request, that end in every way,
   for (const behaviour of ["half-closed", "left in an answer", "left in a request", "refused"]) {
     assert(byBehaviour.has(behaviour), `no client was ${behaviour}`);
   }
+});
+
+Deno.test("thousands of requests by HTTP/2, on many streams, while files change, get the current files, and nothing stays behind", async () => {
+  const { counts, byKind, byBehaviour } = await soaked({
+    count: 2000,
+    countsConnections: false,
+    speaksHttp2: true,
+  });
+  assert(
+    counts.answers + counts.left === counts.requests,
+    `${counts.answers} of ${counts.requests} answered, ${counts.left} left`,
+  );
+  for (const status of [200, 206, 301, 304, 404, 405]) {
+    assert(Array.from(byKind.keys()).some((kind) => kind.includes(`: ${status}`)), `nothing was ${status}`);
+  }
+  for (
+    const behaviour of ["streams", "streams with small windows", "streams that are reset", "left in a stream"]
+  ) {
+    assert(byBehaviour.has(behaviour), `no connection was ${behaviour}`);
+  }
+});
+
+Deno.test("thousands of connections of HTTP/2, some of them left in the middle of streams, leave nothing behind", async () => {
+  const { answered, cut, bytesEach, descriptors } = await countHttp2(1500, 4000);
+  assert(answered > 500 && cut > 500, `${answered}, ${cut}`);
+  assertEquals(descriptors, 0, `EPOLLET_SEED=${SEED}`);
+  assert(bytesEach < 120, `EPOLLET_SEED=${SEED}: ${bytesEach.toFixed(0)} bytes stay for each connection`);
 });
 
 Deno.test("thousands of TLS handshakes, some of them aborted, leave no descriptor open, and no memory allocated", async () => {

@@ -99,7 +99,11 @@ export class FrameHandler {
 
   #takeSettings(isAck: boolean, id: number, bytes: Bytes, start: number, end: number): ErrorCode {
     if (id !== 0) return PROTOCOL_ERROR;
-    if (isAck) return end > start ? FRAME_SIZE_ERROR : NO_ERROR;
+    if (isAck) {
+      if (end > start) return FRAME_SIZE_ERROR;
+      this.#session.charge();
+      return NO_ERROR;
+    }
     if ((end - start) % SETTING_BYTES !== 0) return FRAME_SIZE_ERROR;
     if (this.hasSettings && !this.#session.charge()) return NO_ERROR;
     if (!this.hasSettings) this.#session.headUntilMs = Infinity;
@@ -113,6 +117,7 @@ export class FrameHandler {
   #widen(id: number, bytes: Bytes, start: number, end: number): ErrorCode {
     if (end - start !== 4) return FRAME_SIZE_ERROR;
     const by = readUint31(bytes, start);
+    if (!this.#session.streams.spend() && !this.#session.charge()) return NO_ERROR;
     if (id === 0) {
       if (by === 0) return PROTOCOL_ERROR;
       return this.#session.streams.window.widen(by) ? NO_ERROR : FLOW_CONTROL_ERROR;
@@ -120,8 +125,9 @@ export class FrameHandler {
     if (this.#session.streams.isIdle(id)) return PROTOCOL_ERROR;
     const stream = this.#session.streams.get(id);
     if (by === 0) return this.#streamError(id, PROTOCOL_ERROR);
-    if (stream === undefined) this.#session.charge(); // it has ended meanwhile
-    else if (!stream.window.widen(by)) this.#responder.resetStream(stream, FLOW_CONTROL_ERROR);
+    if (stream !== undefined && !stream.window.widen(by)) { // otherwise it has ended meanwhile
+      this.#responder.resetStream(stream, FLOW_CONTROL_ERROR);
+    }
     return NO_ERROR;
   }
 
@@ -187,7 +193,9 @@ export class FrameHandler {
     const hasEnded = (heads.flags & Flag.END_STREAM) !== 0;
     if (id <= streams.last) return this.#trailers(id, hasEnded);
     streams.begin(id);
+    streams.earn(0, false); // clients may widen the window of each stream that they open
     const status = heads.readRequest(buffers, limits);
+    heads.release();
     if (status === null) return ErrorCode.COMPRESSION_ERROR;
     if (id > streams.lastServed) return NO_ERROR; // the client sends it again, elsewhere
     if (status === MALFORMED || heads.isOwnParent) return this.#streamError(id, PROTOCOL_ERROR);
@@ -199,6 +207,7 @@ export class FrameHandler {
   #trailers(id: number, hasEnded: boolean): ErrorCode {
     const { heads, streams, connection: { context: { limits } } } = this.#session;
     const { connection, stream: ofStream } = heads.readTrailers(limits);
+    heads.release();
     if (connection !== NO_ERROR) return connection;
     const stream = streams.get(id);
     if (stream === undefined && id > streams.lastServed) return NO_ERROR; // it is not served
@@ -222,8 +231,6 @@ export class FrameHandler {
       start++;
       end -= padding;
     }
-    const returned = streams.takeReturned();
-    if (returned > 0) this.#session.writer.number(FrameType.WINDOW_UPDATE, 0, returned);
     const stream = streams.get(id);
     const hasEnded = (flags & Flag.END_STREAM) !== 0;
     if (stream === undefined && id > streams.lastServed) return NO_ERROR; // it is not served

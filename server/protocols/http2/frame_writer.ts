@@ -3,7 +3,7 @@
  * @module
  */
 import type { Connection } from "../../connection/connection.ts";
-import { FRAME_GATHER_BYTES_MAX, FRAME_WRITE_BYTES_MAX } from "../../http2_limits.ts";
+import { FRAME_GATHER_BYTES_MAX, FRAME_WRITE_BYTES_MAX, UNTAKEN_BYTES_MAX } from "../../http2_limits.ts";
 import { Interest } from "../../loop/poller.ts";
 import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead, writeUint32 } from "./frame.ts";
 
@@ -17,6 +17,8 @@ export class FrameWriter {
   #length = 0;
   /** Bytes that the socket has taken since it was full, up to twice {@linkcode FRAME_WRITE_BYTES_MAX}. */
   #takenBytes = 0;
+  /** What was written since the socket takes nothing. */
+  #untakenBytes = 0;
   /** The total of what was sent, or waits for the socket. */
   writtenBytes = 0;
 
@@ -45,6 +47,11 @@ export class FrameWriter {
    */
   get isLow(): boolean {
     return this.#length < Math.min(Math.max(this.#takenBytes >> 1, FRAME_BYTES_MAX), FRAME_WRITE_BYTES_MAX);
+  }
+
+  /** True while so much waits for the socket that no frame should be handled that may cause another one. */
+  get isFull(): boolean {
+    return this.#untakenBytes + this.#length >= UNTAKEN_BYTES_MAX && this.#connection.isBlocked;
   }
 
   advance(bytes: number): void {
@@ -99,6 +106,7 @@ export class FrameWriter {
     if (length === 0) return true;
     this.#length = 0;
     this.writtenBytes += length;
+    this.#untakenBytes = this.#connection.isBlocked ? this.#untakenBytes + length : 0;
     const { output, transport, fd, context: { buffers, accounting } } = this.#connection;
     let sent = output.sendAlone(transport, fd, buffers, shared.subarray(0, length));
     if (sent < 0) sent = 0; // the next attempt shows the error

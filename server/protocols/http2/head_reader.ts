@@ -10,7 +10,7 @@
 import type { Buffers } from "../../connection/buffers.ts";
 import { KnownRequest } from "../../http/heads/known_request.ts";
 import type { HttpRequest } from "../../http/request.ts";
-import { CONTINUATIONS_MAX, FRAME_BYTES_MAX } from "../../http2_limits.ts";
+import { CONTINUATIONS_MAX, FRAME_BYTES_MAX, HEAD_BLOCK_RATIO_MAX } from "../../http2_limits.ts";
 import { HEAD_BYTES_MAX } from "../../limits.ts";
 import type { ServerLimits } from "../../server_limits.ts";
 import { ErrorCode } from "./errors.ts";
@@ -74,12 +74,23 @@ export class HeadReader {
     if (this.incompleteStream === 0) return ErrorCode.PROTOCOL_ERROR;
     const continuationsMax = Math.max(CONTINUATIONS_MAX, Math.ceil(headBytesMax * 2 / FRAME_BYTES_MAX));
     if (++this.#continuations > continuationsMax) return ErrorCode.ENHANCE_YOUR_CALM;
-    const joined = new Uint8Array(this.end + end - start);
-    joined.set(this.block);
-    joined.set(bytes.subarray(start, end), this.end);
-    this.#set(joined, 0, joined.length);
+    const blockBytesMax = headBytesMax * HEAD_BLOCK_RATIO_MAX;
+    const length = this.end + end - start;
+    if (length > blockBytesMax) return ErrorCode.ENHANCE_YOUR_CALM;
+    if (length > this.block.length) {
+      const larger = new Uint8Array(Math.min(length * 2, blockBytesMax));
+      larger.set(this.block.subarray(0, this.end));
+      this.block = larger;
+    }
+    this.block.set(bytes.subarray(start, end), this.end);
+    this.end = length;
     if (flags & Flag.END_HEADERS) this.incompleteStream = 0;
     return ErrorCode.NO_ERROR;
+  }
+
+  /** Forgets the block, which may be large. To be called once it is read. */
+  release(): void {
+    this.#set(NOTHING, 0, 0);
   }
 
   #set(block: Bytes, start: number, end: number): void {

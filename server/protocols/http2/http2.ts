@@ -9,39 +9,32 @@
  */
 import type { Connection } from "../../connection/connection.ts";
 import type { Activity, Protocol } from "../../connection/protocol.ts";
-import { MinimumRate } from "../../connection/minimum_rate.ts";
 import type { RequestTaker } from "../../exchange/request_taker.ts";
 import { Interest } from "../../loop/poller.ts";
 import {
   CONNECTION_WINDOW_BYTES,
+  FRAMES_PER_LOOK,
   FRAMES_PER_TURN_MAX,
-  LAST_STREAM_WAIT_MS,
   PULLED_BYTES_PER_TURN_MAX,
   STREAM_WINDOW_BYTES,
   UNSENT_BYTES_MAX,
 } from "../../http2_limits.ts";
 import type { ServerLimits } from "../../server_limits.ts";
+import { Departure } from "./departure.ts";
 import { ErrorCode } from "./errors.ts";
-import {
-  FRAME_BYTES_MAX,
-  FRAME_HEAD_BYTES,
-  FrameType,
-  INT31_MAX,
-  PREFACE,
-  readUint31,
-  Setting,
-} from "./frame.ts";
+import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, PREFACE, readUint31, Setting } from "./frame.ts";
 import { FrameHandler } from "./frame_handler.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { HeadReader } from "./head_reader.ts";
 import { Responder, type Session } from "./responder.ts";
 import { PeerSettings, settingsPayload } from "./settings.ts";
+import { Stall } from "./stall.ts";
 import { Streams } from "./streams.ts";
 import { Trouble } from "./trouble.ts";
 
+/** Where a frame's head has its type. */
+const TYPE_OFFSET = 3;
 const PREFACE_BYTES = new TextEncoder().encode(PREFACE);
-/** The payload of the PING after the first GOAWAY. */
-const LAST_CALL = new TextEncoder().encode("lastcall");
 const ownSettings = new WeakMap<ServerLimits, Uint8Array<ArrayBuffer>>();
 
 /** Returns the settings of this side. */
@@ -62,7 +55,6 @@ function settingsFor(limits: ServerLimits): Uint8Array<ArrayBuffer> {
 /** HTTP/2 on one connection. */
 export class Http2 implements Protocol, Session {
   readonly isDuplex = true;
-  readonly wantsInput: Interest = Interest.READABLE;
   readonly connection: Connection;
   readonly writer: FrameWriter;
   readonly settings: PeerSettings = new PeerSettings();
@@ -72,16 +64,19 @@ export class Http2 implements Protocol, Session {
   readonly #responder: Responder;
   readonly #frames: FrameHandler;
   readonly #trouble = new Trouble();
+  readonly #stall: Stall;
+  readonly #departure: Departure;
+  #hasGreeted = false;
   #hasPreface = false;
   isClientLeaving = false;
-  /** When the last stream is told at the latest; Infinity unless the first GOAWAY was sent. */
-  #lastCallUntilMs = Infinity;
   /** The last stream when the connection became idle; −1 while it is not idle. */
   #idleAfter = -1;
   /** The instant by which the head that has begun must be complete: at first, the client's settings. */
   headUntilMs: number = Infinity;
-  /** The rate at which a client takes what its windows hold back; null while they hold back nothing. */
-  #stall: MinimumRate | null = null;
+  /**
+   * The instant by which a frame that has begun must be complete; Infinity if there is none. DATA has the rate of its body.
+   */
+  #frameUntilMs: number = Infinity;
   /** GOAWAY with an error was sent, or the client was silent for too long. */
   #hasEnded = false;
 
@@ -91,23 +86,34 @@ export class Http2 implements Protocol, Session {
     this.streams = new Streams(connection.context.limits.streamsMax);
     this.#taker = taker;
     this.writer = new FrameWriter(connection);
+    this.#stall = new Stall(connection, this.writer, this.streams);
+    this.#departure = new Departure(connection, this.writer, this.streams);
     this.#responder = new Responder(this, taker);
     this.#frames = new FrameHandler(this, this.#responder);
   }
 
-  /** Makes the connection speak HTTP/2, and sends the settings of this side. */
+  /** Makes the connection speak HTTP/2. The settings of this side are sent in phase two, as everything is. */
   begin(): void {
-    const { connection, connection: { context: { reactor, limits, isDraining, accounting, buffers } } } =
-      this;
+    const { connection, connection: { context: { reactor, limits, accounting } } } = this;
     connection.speak(this);
     accounting.counters.http2.begin();
+    this.headUntilMs = reactor.now + limits.headTimeoutMs;
+    connection.expireAt(this.headUntilMs);
+    reactor.defer(connection);
+  }
+
+  /** Sends the settings of this side, which come first (§3.4). */
+  #greet(): void {
+    const { limits, isDraining } = this.connection.context;
+    this.#hasGreeted = true;
     this.writer.frame(FrameType.SETTINGS, 0, 0, settingsFor(limits));
     this.writer.number(FrameType.WINDOW_UPDATE, 0, CONNECTION_WINDOW_BYTES - STREAM_WINDOW_BYTES);
-    if (isDraining) this.#announceEnd();
-    this.writer.send();
-    if (connection.output.hasGathered(buffers)) connection.flush(); // the transport is still sending its handshake
-    this.headUntilMs = reactor.now + limits.headTimeoutMs;
-    connection.expireAt(Math.min(this.headUntilMs, this.#lastCallUntilMs));
+    if (isDraining) this.#departure.announce();
+  }
+
+  /** A client that does not take what it causes is not heard. */
+  get wantsInput(): Interest {
+    return this.writer.isFull ? Interest.NONE : Interest.READABLE;
   }
 
   get activity(): Activity {
@@ -132,10 +138,12 @@ export class Http2 implements Protocol, Session {
 
   onInput(): void {
     const { connection, connection: { input, context: { reactor } } } = this;
+    if (!this.#hasGreeted) this.#greet();
     let frames = 0;
     if (this.#hasPreface || this.#readPreface()) {
-      while (!this.#hasEnded && !connection.retired && this.#isFrameWhole()) {
-        if (frames++ === FRAMES_PER_TURN_MAX) { // the rest comes after other connections
+      while (!this.#hasEnded && !connection.retired && !this.writer.isFull && this.#isFrameWhole()) {
+        const isLate = frames % FRAMES_PER_LOOK === FRAMES_PER_LOOK - 1 && reactor.isLate;
+        if (frames++ === FRAMES_PER_TURN_MAX || isLate) { // the rest comes after other connections
           this.#pull();
           input.scanned = 0;
           return reactor.again(connection);
@@ -144,7 +152,7 @@ export class Http2 implements Protocol, Session {
         const end = start + FRAME_HEAD_BYTES + lengthAt(bytes, start);
         input.start = end;
         const code = this.#frames.take(
-          bytes[start + 3]!,
+          bytes[start + TYPE_OFFSET]!,
           bytes[start + 4]!,
           readUint31(bytes, start + 5),
           bytes,
@@ -155,8 +163,18 @@ export class Http2 implements Protocol, Session {
       }
     }
     if (this.#hasEnded) input.clear();
-    input.scanned = input.end - input.start;
+    if (frames > 0) this.#frameUntilMs = Infinity;
+    if (!this.writer.isFull) this.#awaitFrame();
+    input.scanned = this.writer.isFull ? 0 : input.end - input.start; // the rest is read once there is room
     this.#pull();
+  }
+
+  /** Sets the time for a frame that is incomplete. */
+  #awaitFrame(): void {
+    const { input: { bytes, start, end }, context: { reactor, limits } } = this.connection;
+    const isData = end - start > TYPE_OFFSET && bytes[start + TYPE_OFFSET] === FrameType.DATA;
+    if (start === end || isData) this.#frameUntilMs = Infinity;
+    else this.#frameUntilMs = Math.min(this.#frameUntilMs, reactor.now + limits.headTimeoutMs);
   }
 
   onEnd(): void {
@@ -172,7 +190,7 @@ export class Http2 implements Protocol, Session {
   onSettled(): void {
     const { connection, streams, connection: { keeper, context: { keepAlive } } } = this;
     this.#taker?.sent();
-    let untilMs = Math.min(this.headUntilMs, this.#lastCallUntilMs);
+    let untilMs = Math.min(this.headUntilMs, this.#frameUntilMs, this.#departure.untilMs);
     for (const stream of streams.all()) {
       stream.exchange.update();
       untilMs = Math.min(untilMs, stream.bodyUntilMs);
@@ -180,14 +198,13 @@ export class Http2 implements Protocol, Session {
     if (connection.retired || connection.isBlocked) return;
     if (streams.count > 0) {
       this.#noteBusy();
-      return connection.expireAt(Math.min(untilMs, this.#stallUntilMs()));
+      return connection.expireAt(Math.min(untilMs, this.#stall.untilMs()));
     }
-    this.#stall = null;
     const isLast = this.isClientLeaving
       ? !connection.input.isUnread // what has come behind its GOAWAY is handled
       : !keepAlive && streams.last > 0 && this.headUntilMs === Infinity;
     if (isLast && !this.#hasToldLast) {
-      this.#tellLast();
+      this.#departure.tellLast();
       this.writer.send();
       if (!connection.flush()) return;
     }
@@ -206,27 +223,18 @@ export class Http2 implements Protocol, Session {
     this.connection.keeper.noteBusy(this.connection);
   }
 
-  /** Returns when to check next whether the client takes what its windows hold back; Infinity if they hold back nothing. */
-  #stallUntilMs(): number {
-    const { reactor, limits } = this.connection.context;
-    if (!this.streams.isStalled) {
-      this.#stall = null;
-      return Infinity;
-    }
-    if (this.#stall === null) {
-      this.#stall = new MinimumRate();
-      this.#stall.begin(reactor.now, this.writer.writtenBytes);
-    }
-    return this.#stall.nextMs(reactor.now, limits.sendTimeoutMs);
-  }
-
   onDeadline(): void {
     const { reactor: { now }, limits: { sendTimeoutMs, sendRateMin } } = this.connection.context;
-    const isTooSlow = this.#stall?.isTooSlow(now, this.writer.writtenBytes, sendTimeoutMs, sendRateMin);
-    if (isTooSlow === true || now >= this.headUntilMs) this.#fail(ErrorCode.NO_ERROR);
-    else {
-      if (now >= this.#lastCallUntilMs) this.#tellLast();
+    if (this.#stall.isTooLong || now >= this.headUntilMs || now >= this.#frameUntilMs) {
+      this.#fail(ErrorCode.NO_ERROR);
+    } else {
+      if (now >= this.#departure.untilMs) this.#departure.tellLast();
       this.streams.dismissLate(now);
+      for (const stream of this.streams.all()) { // while others go on
+        if (stream.isTooSlow(now, sendTimeoutMs, sendRateMin)) {
+          this.#responder.resetStream(stream, ErrorCode.CANCEL);
+        }
+      }
     }
     this.#pull();
     this.connection.settle();
@@ -248,8 +256,9 @@ export class Http2 implements Protocol, Session {
   // The end
 
   drain(): void {
-    if (!this.#hasEnded && this.#lastCallUntilMs === Infinity && !this.#isEnding) {
-      this.#announceEnd();
+    if (!this.#hasGreeted) this.#greet();
+    if (this.#departure.untilMs === Infinity && !this.#isEnding) {
+      this.#departure.announce();
       this.writer.send();
       for (const { exchange } of this.streams.all()) exchange.drain();
     }
@@ -270,43 +279,18 @@ export class Http2 implements Protocol, Session {
 
   /** True if the last GOAWAY was sent. */
   get #hasToldLast(): boolean {
-    return this.#hasEnded || this.streams.lastServed !== INT31_MAX;
-  }
-
-  /** Announces the end. Until the client knows, its requests are served. */
-  #announceEnd(): void {
-    const { reactor, limits: { keepAliveMinTimeoutMs } } = this.connection.context;
-    const waitMs = Math.min(keepAliveMinTimeoutMs, LAST_STREAM_WAIT_MS);
-    if (waitMs === 0) return this.#tellLast();
-    this.writer.goAway(INT31_MAX, ErrorCode.NO_ERROR);
-    this.writer.frame(FrameType.PING, 0, 0, LAST_CALL);
-    this.#lastCallUntilMs = reactor.now + waitMs;
+    return this.#hasEnded || this.#departure.hasToldLast;
   }
 
   pong(payload: Uint8Array): void {
-    if (this.#lastCallUntilMs === Infinity || !LAST_CALL.every((byte, i) => byte === payload[i])) {
-      this.charge();
-    } else this.#tellLast();
-  }
-
-  /** Tells the client which stream is the last that is served. */
-  #tellLast(): void {
-    this.#lastCallUntilMs = Infinity;
-    this.streams.lastServed = this.streams.last;
-    this.#goAway(ErrorCode.NO_ERROR);
-  }
-
-  #goAway(code: ErrorCode): void {
-    const { last, lastServed } = this.streams;
-    this.writer.goAway(Math.min(last, lastServed), code);
-    this.connection.context.accounting.counters.http2.goAway(code);
+    if (!this.#departure.pong(payload)) this.charge();
   }
 
   /** Ends the connection (§5.4.1). */
   #fail(code: ErrorCode): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#goAway(code);
+    this.#departure.goAway(code);
     this.writer.send();
     this.streams.abandonAll();
   }
@@ -316,6 +300,8 @@ export class Http2 implements Protocol, Session {
     const { connection } = this;
     if (connection.retired) return;
     const { writer } = this;
+    const returned = this.#hasEnded ? 0 : this.streams.takeReturned();
+    if (returned > 0) writer.number(FrameType.WINDOW_UPDATE, 0, returned);
     let hasMore = false;
     for (let left = PULLED_BYTES_PER_TURN_MAX; left > 0;) {
       hasMore = !this.#hasEnded && this.#responder.pull();

@@ -115,7 +115,10 @@ export class RequestHead implements FieldReceiver {
     }
     if (isOfConnection(bytes, nameStart, nameEnd, valueStart, valueEnd)) return this.#refuse();
     const request = this.#request;
-    if (request === null) return; // trailers are dropped
+    if (request === null) { // trailers are dropped; together they may not be larger than a head
+      this.limit -= nameEnd - nameStart + valueEnd - valueStart;
+      return;
+    }
     if (request.fieldCount === this.#fieldsMax - 1) return this.overflow(); // one is for Host
     if (framing.take(bytes, nameStart, nameEnd, valueStart, valueEnd, request) === FRAMING_INVALID) {
       return this.#refuse();
@@ -135,6 +138,7 @@ export class RequestHead implements FieldReceiver {
 
   #refuse(): void {
     this.#isMalformed = true;
+    this.limit = 0; // nothing else is written: a field may cost the client one byte, and take kilobytes
   }
 
   /** §8.3: before all other fields, each at most once. */

@@ -94,7 +94,7 @@ export class Responder implements StreamOwner, ContextOwner {
   admit(id: number, request: HttpRequest, status: number, hasEnded: boolean): void {
     const { context } = this.connection;
     const { streams, streams: { count } } = this.#session;
-    if (count >= streams.countMax) return this.refuse(id, ErrorCode.REFUSED_STREAM);
+    if (count >= streams.countMax || streams.areHeadsFull) return this.refuse(id, ErrorCode.REFUSED_STREAM);
     if (count > 0) this.#session.limitUnsent();
     if (status < 0) return this.#answer(id, request, errorResponse(-status), hasEnded);
     if (hasEnded) return this.#call(id, request, null);
@@ -136,6 +136,7 @@ export class Responder implements StreamOwner, ContextOwner {
     if (exchange.request !== null) return stream;
     accounting.lookUpClient(fd);
     this.#session.heads.keepRequest(buffers, request);
+    this.#session.streams.keepHead(stream, request.isShared ? 0 : request.buffer.length);
     exchange.request = request;
     exchange.startMs = reactor.turnMs;
     return stream;
@@ -182,13 +183,14 @@ export class Responder implements StreamOwner, ContextOwner {
   /** Answers a request that has no stream: at once, if the windows allow it. */
   #answer(id: number, request: HttpRequest, response: HttpResponse, hasEnded: boolean): void {
     const { connection: { fd, isBlocked, context } } = this;
-    if (!hasEnded || isBlocked || !this.#fits(response) || !this.#mayGoFirst) {
+    const isNow = hasEnded && !isBlocked && this.#fits(response) && this.#mayGoFirst;
+    const sent = isNow ? sendable(response, request, context) : response;
+    if (!isNow || (sent !== response && !this.#fits(sent))) { // an error may be longer than what it replaces
       const stream = this.#keep(this.#open(id), request);
       stream.hasClientEnded = hasEnded;
       this.#bind(stream.exchange);
-      return stream.exchange.respond(response);
+      return stream.exchange.respond(sent);
     }
-    const sent = sendable(response, request, context);
     const form = HttpResponse.http1(sent);
     const bodyLength = request.method === "HEAD" ? 0 : form.bytes.length - form.headLength;
     this.#responses.head(sent, id, bodyLength === 0);
@@ -198,7 +200,13 @@ export class Responder implements StreamOwner, ContextOwner {
 
   /** True if all of the response may be written at once. */
   #fits(response: HttpResponse): boolean {
-    const { tail, bytes, headLength } = HttpResponse.http1(response);
+    let form: Http1Form;
+    try {
+      form = HttpResponse.http1(response);
+    } catch { // it only looks like a response, which `sendable` reports
+      return false;
+    }
+    const { tail, bytes, headLength } = form;
     const bodyLength = bytes.length - headLength;
     return tail === null && bodyLength <= FRAME_BYTES_MAX &&
       bodyLength <= this.#session.streams.window.bytes &&
@@ -221,6 +229,7 @@ export class Responder implements StreamOwner, ContextOwner {
     writer.bytes.set(body, writer.length + FRAME_HEAD_BYTES);
     writer.advance(FRAME_HEAD_BYTES + body.length);
     streams.window.bytes -= body.length;
+    streams.earn(body.length, false);
   }
 
   // Bodies of requests
@@ -267,7 +276,7 @@ export class Responder implements StreamOwner, ContextOwner {
       exchange.isContinued = true;
       this.#responses.continue(stream.id);
     }
-    if (unreturnedBytes === 0) return;
+    if (unreturnedBytes < STREAM_WINDOW_BYTES / 2) return; // the client has at least as much left
     if (exchange.body?.hasRoom === false) return;
     stream.unreturnedBytes = 0;
     stream.receiveWindow += unreturnedBytes;
@@ -336,6 +345,7 @@ export class Responder implements StreamOwner, ContextOwner {
     if (count < 0) return this.resetStream(stream, ErrorCode.INTERNAL_ERROR);
     streams.window.bytes -= count;
     const isEnd = stream.isWritten;
+    streams.earn(count, stream.isBlocked && count < FRAME_BYTES_MAX);
     const flags = isEnd && stream.trailers === null ? Flag.END_STREAM : 0;
     writeFrameHead(writer.bytes, writer.length, count, FrameType.DATA, flags, stream.id);
     writer.advance(FRAME_HEAD_BYTES + count);

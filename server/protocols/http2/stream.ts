@@ -8,6 +8,7 @@
 import { readAt } from "../../../ffi/file/file.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { BODY_GONE } from "../../connection/output.ts";
+import { MinimumRate } from "../../connection/minimum_rate.ts";
 import type { State } from "../../connection/state.ts";
 import { BodyRate } from "../../exchange/body_rate.ts";
 import type { Carrier } from "../../exchange/carrier.ts";
@@ -66,6 +67,11 @@ export class Stream implements Carrier<Exchange> {
   #bodyRate: BodyRate | null = null;
   /** What follows the body; null for nothing. */
   trailers: Fields | null = null;
+  /** The bytes of the head that its request keeps. */
+  headBytes = 0;
+  readonly isMultiplexed = true;
+  /** The rate at which the client takes what this stream's own window holds back; null while it holds back nothing. */
+  #stall: MinimumRate | null = null;
   readonly #owner: StreamOwner;
   /** What waits to be written. */
   #pieces: Bytes[] = [];
@@ -97,6 +103,24 @@ export class Stream implements Carrier<Exchange> {
   get activity(): State {
     if (this.status !== 0) return "writing";
     return this.hasClientEnded || this.exchange.body !== null ? "handling" : "reading-body";
+  }
+
+  /** Returns when to check next whether the client opens the stream's window; Infinity if that holds back nothing. */
+  stallUntilMs(nowMs: number, timeoutMs: number): number {
+    if (!this.#hasData || this.window.bytes > 0) {
+      this.#stall = null;
+      return Infinity;
+    }
+    if (this.#stall === null) {
+      this.#stall = new MinimumRate();
+      this.#stall.begin(nowMs, this.sentBytes);
+    }
+    return this.#stall.nextMs(nowMs, timeoutMs);
+  }
+
+  /** True if the client takes the stream too slowly, for {@linkcode Stream.stallUntilMs}. */
+  isTooSlow(nowMs: number, timeoutMs: number, rateMin: number): boolean {
+    return this.#stall?.isTooSlow(nowMs, this.sentBytes, timeoutMs, rateMin) === true;
   }
 
   get #hasData(): boolean {
@@ -207,7 +231,7 @@ export class Stream implements Carrier<Exchange> {
     let count = Math.min(room, this.window.bytes);
     if (this.#fileLeft > 0) {
       const file = this.#file!;
-      if (!file.isIntact) return -1;
+      if (!this.#isIntact(file)) return -1;
       count = readAt(file.fd, out.subarray(at, at + Math.min(count, this.#fileLeft)), this.#fileOffset);
       if (count <= 0) return -1;
       this.#fileOffset += count;
@@ -239,9 +263,24 @@ export class Stream implements Carrier<Exchange> {
     return this.#isComplete && !this.#hasData;
   }
 
+  /** An exception of an embedder's callback costs this stream, not the others. */
+  #isIntact(file: FileBody): boolean {
+    try {
+      return file.isIntact;
+    } catch (error) {
+      this.connection.context.onHandlerError(error);
+      return false;
+    }
+  }
+
   #closeFile(): void {
-    this.#file?.close();
+    const file = this.#file;
     this.#file = null;
+    try {
+      file?.close();
+    } catch (error) {
+      this.connection.context.onHandlerError(error);
+    }
   }
 
   /** Drops what waits. */

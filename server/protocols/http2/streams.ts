@@ -4,7 +4,13 @@
  * Source: RFC 9113 §5.1, §5.2 and §6.9.
  * @module
  */
-import { CONNECTION_WINDOW_BYTES } from "../../http2_limits.ts";
+import {
+  CONNECTION_WINDOW_BYTES,
+  DATA_CREDIT_BYTES,
+  KEPT_HEAD_BYTES_MEAN,
+  WINDOW_CREDIT_BYTES_MAX,
+  WINDOW_UPDATE_COST_BYTES,
+} from "../../http2_limits.ts";
 import { ClosedStreams } from "./closed_streams.ts";
 import { INT31_MAX } from "./frame.ts";
 import type { Priority } from "./priority.ts";
@@ -27,6 +33,10 @@ export class Streams {
   readonly #open = new Map<number, Stream>();
   /** The priorities of streams that the client has not opened yet; null before the first. */
   #early: Map<number, Priority> | null = null;
+  /** The bytes of the heads that the streams' requests keep. */
+  #headBytes = 0;
+  /** What WINDOW_UPDATE frames may cost without trouble, in bytes of data. */
+  #credit: number = WINDOW_CREDIT_BYTES_MAX;
 
   constructor(countMax: number) {
     this.countMax = countMax;
@@ -67,6 +77,30 @@ export class Streams {
     return early.size + this.#open.size <= this.countMax;
   }
 
+  /** True if no request may keep its head. */
+  get areHeadsFull(): boolean {
+    return this.#headBytes >= this.countMax * KEPT_HEAD_BYTES_MEAN;
+  }
+
+  /** Counts the head that the request of `stream` keeps. */
+  keepHead(stream: Stream, bytes: number): void {
+    stream.headBytes = bytes;
+    this.#headBytes += bytes;
+  }
+
+  /** Lets the client answer what it is sent with WINDOW_UPDATE: DATA of `bytes`, which its window may have cut short. */
+  earn(bytes: number, isCut: boolean): void {
+    this.#credit += isCut ? bytes : bytes + DATA_CREDIT_BYTES;
+  }
+
+  /** Counts a WINDOW_UPDATE. Returns false for one that the client was given no cause for. */
+  spend(): boolean {
+    this.#credit = Math.min(this.#credit, WINDOW_CREDIT_BYTES_MAX) - WINDOW_UPDATE_COST_BYTES;
+    if (this.#credit >= 0) return true;
+    this.#credit = 0;
+    return false;
+  }
+
   /** True if data waits that the windows hold back. To be asked when nothing else holds it back. */
   get isStalled(): boolean {
     for (const stream of this.#open.values()) if (stream.isBlocked) return true;
@@ -80,8 +114,9 @@ export class Streams {
 
   /** Removes a stream, and what of it waits to be sent. */
   drop(stream: Stream): void {
+    if (!this.#open.delete(stream.id)) return;
+    this.#headBytes -= stream.headBytes;
     stream.discard();
-    this.#open.delete(stream.id);
   }
 
   /** Drops a stream before its response is written: it was reset, or the connection ends. */
@@ -118,11 +153,16 @@ export class Streams {
     return true;
   }
 
-  /** Returns by how much the window of the connection is to be widened for the client; 0 to wait. */
+  /**
+   * Returns by how much the window of the connection is to be widened for the client; 0 to wait. What handlers have not read
+   * is not returned: so the window bounds what one client's bodies take.
+   */
   takeReturned(): number {
-    const used = CONNECTION_WINDOW_BYTES - this.receiveWindow;
-    if (used < CONNECTION_WINDOW_BYTES / 2) return 0;
-    this.receiveWindow = CONNECTION_WINDOW_BYTES;
-    return used;
+    if (this.receiveWindow > CONNECTION_WINDOW_BYTES / 2) return 0;
+    let returned = CONNECTION_WINDOW_BYTES - this.receiveWindow;
+    for (const { exchange } of this.#open.values()) returned -= exchange.body?.queuedBytes ?? 0;
+    if (returned < CONNECTION_WINDOW_BYTES / 4) return 0;
+    this.receiveWindow += returned;
+    return returned;
   }
 }

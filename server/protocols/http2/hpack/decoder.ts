@@ -5,6 +5,7 @@
  * for costs no copy, unless it is added to the table.
  * @module
  */
+import { DROPPED_NAMES_BYTES_MAX } from "../../../http2_limits.ts";
 import { DEFAULT_TABLE_BYTES, DynamicTable, ENTRY_OVERHEAD_BYTES } from "./dynamic_table.ts";
 import { decodeHuffman, HUFFMAN_INVALID, HUFFMAN_TOO_LONG } from "./huffman.ts";
 import { STATIC_COUNT, STATIC_NAMES, STATIC_VALUES } from "./static_table.ts";
@@ -41,6 +42,8 @@ export class HpackDecoder {
   #block: Uint8Array = spare;
   #at = 0;
   #end = 0;
+  /** What names of the dynamic table may still take in fields of this block that have no room. */
+  #namesLeft = 0;
   /** The largest table size that the next block has to acknowledge; Infinity if there is none. */
   #mustShrinkTo = Infinity;
 
@@ -59,6 +62,7 @@ export class HpackDecoder {
     this.#block = block;
     this.#at = start;
     this.#end = end;
+    this.#namesLeft = DROPPED_NAMES_BYTES_MAX;
     while (this.#at < this.#end && (block[this.#at]! & 0xe0) === 0x20) { // §4.2: at the beginning only
       const size = this.#integer(5);
       if (size < 0 || !this.table.resize(size)) return false;
@@ -162,6 +166,7 @@ export class HpackDecoder {
     const start = table.nameStart(entry);
     const end = table.nameEnd(entry);
     if (at + end - start > limit) return TOO_LONG;
+    if (out === spare && (this.#namesLeft -= end - start) < 0) return INVALID;
     copy(table.bytes, start, end, out, at);
     return at + end - start;
   }

@@ -1,0 +1,96 @@
+/**
+ * Floods of HTTP/2: a client that causes trouble is sent away, and work on the requests that it has left ends. At full size:
+ * `deno task attack http2`.
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { floodBytes, HTTP2_FLOODS, type Http2Flood } from "../attacks/http2_floods.ts";
+import { ErrorCode } from "../../server/protocols/http2/errors.ts";
+import { FrameType } from "../../server/protocols/http2/frame.ts";
+import { handler, LARGE, textOf, working } from "../support/http2_handler.ts";
+import { getFields, headers, Http2Wire, update } from "../support/http2_wire.ts";
+import { local } from "../support/tls_serving.ts";
+import { withServer } from "../support/serving.ts";
+import { eventually } from "../support/waiting.ts";
+
+const { DATA } = FrameType;
+const ROUNDS = 400;
+
+async function isServed(port: number): Promise<void> {
+  using other = await Http2Wire.connect(port);
+  await other.send(headers(1, getFields("/after")));
+  assertEquals(textOf((await other.response(1))?.body), "hello /after");
+}
+
+/** Connects by TLS. */
+async function secure(port: number): Promise<Http2Wire> {
+  const options = { port, hostname: "localhost", caCerts: [local.cert], alpnProtocols: ["h2"] };
+  return await Http2Wire.over(await Deno.connectTls(options));
+}
+
+/**
+ * Sends a flood's frames until the server has ended the connection. Returns the code of its GOAWAY. All are sent at once: on a
+ * busy machine the budget would grow between them.
+ */
+async function flooded(connected: Promise<Http2Wire>, flood: Http2Flood): Promise<number> {
+  using wire = await connected;
+  const bytes = floodBytes(flood, ROUNDS).subarray(floodBytes({ round: () => [] }, 0).length);
+  const sending = wire.send(bytes).catch(() => {});
+  const code = await wire.goAwayCode();
+  await sending;
+  return code;
+}
+
+for (const flood of HTTP2_FLOODS.filter(({ codes }) => codes.length > 0)) {
+  Deno.test(`a flood ends the connection, and what it has begun: ${flood.name}`, async () => {
+    await withServer({ http2: true, handler }, async ({ port, errors }) => {
+      working.begun = working.now = 0;
+      const code = await flooded(Http2Wire.connect(port), flood);
+      assert(flood.codes.includes(code), `GOAWAY has ${code}`);
+      if (flood.abandons) assert(working.begun > 0);
+      await eventually(() => working.now === 0, () => `${working.now} handlers still work`);
+      await isServed(port);
+      assertEquals(errors, []);
+    });
+  });
+}
+
+Deno.test("floods end connections over TLS, too", async () => {
+  await withServer({ http2: true, handler, tls: local }, async ({ port, errors }) => {
+    for (
+      const name of [
+        "rapid reset of a long work",
+        "PING, unread",
+        "a window dribble of a stream",
+        "empty DATA",
+      ]
+    ) {
+      const flood = HTTP2_FLOODS.find((flood) => flood.name === name)!;
+      assertEquals(await flooded(secure(port), flood), ErrorCode.ENHANCE_YOUR_CALM, name);
+    }
+    await eventually(() => working.now === 0, () => `${working.now} handlers still work`);
+    using other = await secure(port);
+    await other.send(headers(1, getFields("/after")));
+    assertEquals(textOf((await other.response(1))?.body), "hello /after");
+    assertEquals(errors, []);
+  });
+});
+
+Deno.test("a client that answers each DATA frame by two WINDOW_UPDATEs, also of streams that have ended, is not sent away", async () => {
+  await withServer({ http2: true, handler }, async ({ port }) => {
+    using wire = await Http2Wire.connect(port);
+    for (let i = 0; i < 1000; i++) {
+      const stream = 1 + 2 * i;
+      await wire.send(headers(stream, getFields("/a")), update(stream, 1_000_000));
+      const { body } = (await wire.response(stream))!;
+      await wire.send(update(stream, body.length), update(0, body.length));
+    }
+    await wire.send(headers(3001, getFields("/big")), headers(3003, getFields("/big")));
+    let left = 2 * LARGE.length;
+    while (left > 0) {
+      const { stream, payload } = await wire.expect(DATA);
+      left -= payload.length;
+      await wire.send(update(stream, payload.length), update(0, payload.length));
+    }
+  });
+});
