@@ -43,11 +43,19 @@ export class FrameWriter {
   }
 
   /**
-   * True if more may be written before it is sent. What is written can not be overtaken by something more urgent: so it is little
-   * for a socket that was full lately.
+   * True if more may be written before it is sent. Nothing more urgent can overtake what is written, so it is little for a socket
+   * that was full lately.
    */
   get isLow(): boolean {
     return this.#length < Math.min(Math.max(this.#takenBytes >> 1, FRAME_BYTES_MAX), WRITE_BYTES_MAX);
+  }
+
+  /**
+   * Returns true if a short answer may be written at once: while little is written, and else if no stream waits and the socket
+   * takes what is written.
+   */
+  takesMore(hasStreams: boolean): boolean {
+    return this.isLow || (!hasStreams && this.send());
   }
 
   advance(bytes: number): void {

@@ -45,6 +45,8 @@ export class Http2 implements Protocol, Session {
   readonly #frames: FrameHandler;
   readonly #trouble = new Trouble();
   #hasPreface = false;
+  /** There may be more to send as soon as the socket takes it. */
+  #hasMore = false;
   isDraining = false;
   /** The instant by which the head that has begun must be complete: at first, the client's settings. */
   headUntilMs: number = Infinity;
@@ -129,6 +131,7 @@ export class Http2 implements Protocol, Session {
     const { connection, connection: { context: { reactor, limits } } } = this;
     for (const { exchange } of this.streams.all()) exchange.update();
     if (connection.retired || connection.isBlocked) return;
+    if (this.#hasMore) reactor.again(connection); // other connections come first
     const { count } = this.streams;
     if (count === 0 && (this.#hasEnded || this.isDraining)) return connection.finish(true);
     const isIdle = count === 0 && this.headUntilMs === Infinity;
@@ -179,15 +182,13 @@ export class Http2 implements Protocol, Session {
     const { connection } = this;
     if (connection.retired) return;
     const { writer } = this;
-    let hasMore = false;
     for (let left = PULLED_BYTES_PER_TURN_MAX; left > 0;) {
-      hasMore = !this.#hasEnded && this.#responder.pull();
+      this.#hasMore = !this.#hasEnded && this.#responder.pull();
       left -= writer.length;
       const isTaken = writer.send();
-      if (hasMore && !isTaken) this.limitUnsent();
-      if (!hasMore || !isTaken) break;
+      if (this.#hasMore && !isTaken) this.limitUnsent();
+      if (!this.#hasMore || !isTaken) break;
     }
-    if (hasMore && !connection.isBlocked) connection.context.reactor.again(connection);
   }
 
   /** Ends the connection (§5.4.1). */
