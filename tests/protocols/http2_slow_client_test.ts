@@ -54,14 +54,13 @@ async function comesSoon(isSecure: boolean, poller: PollerName): Promise<void> {
   await withServer({ http2: true, handler, ...(isSecure ? { tls } : {}) }, async ({ port }) => {
     using wire = await narrow(port, isSecure);
     await wire.send(update(0, 0x7000_0000), headers(1, getFields("/8000000/video/mp4")));
-    for (let read = 0; read < 2_000_000;) read += (await wire.expect(DATA)).payload.length;
+    for (let read = 0; read < 1_500_000;) read += (await wire.expect(DATA)).payload.length;
     const before: number[] = [];
     for (const stream of [3, 5, 7]) {
       await sleep(50); // the socket is full
       await wire.send(headers(stream, getFields("/300/text/css")));
       before.push(await bytesBefore(wire, stream));
     }
-    console.log(before);
     assert(before.every((bytes) => bytes < 128 * 1024), `${before}`);
   }, poller);
 }
@@ -73,8 +72,8 @@ onAll(
   },
 );
 
-onAll("HTTP/2: a small file comes as soon over TLS", async (poller) => {
-  await comesSoon(true, poller);
+Deno.test("HTTP/2: a small file comes as soon over TLS", async () => {
+  await comesSoon(true, "epoll-edge");
 });
 
 onAll("HTTP/2: many small answers that are less urgent do not hold back an urgent one", async (poller) => {

@@ -42,8 +42,8 @@ export class FrameWriter {
   }
 
   /**
-   * True if more may be written before it is sent. What is written can not be overtaken by something more urgent: so it is little
-   * for a socket that was full lately.
+   * True if more may be written before it is sent. Nothing more urgent can overtake what is written, so it is little for a socket
+   * that was full lately.
    */
   get isLow(): boolean {
     return this.#length < Math.min(Math.max(this.#takenBytes >> 1, FRAME_BYTES_MAX), FRAME_WRITE_BYTES_MAX);
@@ -52,6 +52,14 @@ export class FrameWriter {
   /** True while so much waits for the socket that no frame should be handled that may cause another one. */
   get isFull(): boolean {
     return this.#untakenBytes + this.#length >= UNTAKEN_BYTES_MAX && this.#connection.isBlocked;
+  }
+
+  /**
+   * Returns true if a short answer may be written at once: while little is written, and else if no stream waits and the socket
+   * takes what is written.
+   */
+  takesMore(hasStreams: boolean): boolean {
+    return this.isLow || (!hasStreams && this.send());
   }
 
   advance(bytes: number): void {

@@ -69,6 +69,8 @@ export class Http2 implements Protocol, Session {
   #hasGreeted = false;
   #hasPreface = false;
   isClientLeaving = false;
+  /** There may be more to send as soon as the socket takes it. */
+  #hasMore = false;
   /** The last stream when the connection became idle; −1 while it is not idle. */
   #idleAfter = -1;
   /** The instant by which the head that has begun must be complete: at first, the client's settings. */
@@ -196,6 +198,7 @@ export class Http2 implements Protocol, Session {
       untilMs = Math.min(untilMs, stream.bodyUntilMs);
     }
     if (connection.retired || connection.isBlocked) return;
+    if (this.#hasMore) connection.context.reactor.again(connection); // other connections come first
     if (streams.count > 0) {
       this.#noteBusy();
       return connection.expireAt(Math.min(untilMs, this.#stall.untilMs()));
@@ -302,15 +305,13 @@ export class Http2 implements Protocol, Session {
     const { writer } = this;
     const returned = this.#hasEnded ? 0 : this.streams.takeReturned();
     if (returned > 0) writer.number(FrameType.WINDOW_UPDATE, 0, returned);
-    let hasMore = false;
     for (let left = PULLED_BYTES_PER_TURN_MAX; left > 0;) {
-      hasMore = !this.#hasEnded && this.#responder.pull();
+      this.#hasMore = !this.#hasEnded && this.#responder.pull();
       left -= writer.length;
       const isTaken = writer.send();
-      if (hasMore && !isTaken) this.limitUnsent();
-      if (!hasMore || !isTaken) break;
+      if (this.#hasMore && !isTaken) this.limitUnsent();
+      if (!this.#hasMore || !isTaken) break;
     }
-    if (hasMore && !connection.isBlocked) connection.context.reactor.again(connection);
   }
 
   // Frames

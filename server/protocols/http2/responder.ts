@@ -183,7 +183,8 @@ export class Responder implements StreamOwner, ContextOwner {
   /** Answers a request that has no stream: at once, if the windows allow it. */
   #answer(id: number, request: HttpRequest, response: HttpResponse, hasEnded: boolean): void {
     const { connection: { fd, isBlocked, context } } = this;
-    const isNow = hasEnded && !isBlocked && this.#fits(response) && this.#mayGoFirst;
+    const { streams, writer } = this.#session;
+    const isNow = hasEnded && !isBlocked && this.#fits(response) && writer.takesMore(streams.count > 0);
     const sent = isNow ? sendable(response, request, context) : response;
     if (!isNow || (sent !== response && !this.#fits(sent))) { // an error may be longer than what it replaces
       const stream = this.#keep(this.#open(id), request);
@@ -211,15 +212,6 @@ export class Responder implements StreamOwner, ContextOwner {
     return tail === null && bodyLength <= FRAME_BYTES_MAX &&
       bodyLength <= this.#session.streams.window.bytes &&
       bodyLength <= this.#session.settings.initialWindowBytes;
-  }
-
-  /**
-   * True if a short answer may go ahead of the streams that wait: while little is written, and else if there are none and the
-   * socket takes what is written.
-   */
-  get #mayGoFirst(): boolean {
-    const { streams, writer } = this.#session;
-    return writer.isLow || (streams.count === 0 && writer.send());
   }
 
   #writeBody(body: Uint8Array, id: number): void {
