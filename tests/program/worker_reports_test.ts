@@ -49,10 +49,18 @@ Deno.test("of a forged snapshot only harmless numbers and words are left", () =>
     cache: "forged",
     trigger: "forged",
     tls: { tls13: "forged", certificates: [{ name: 'x"} forged 1', notAfterMs: "forged" }, "forged"] },
-    http2: { streams: "forged", responses: { 'x"} forged': 1 }, goAways: { "Forged\n": 1 }, refused: "forged" },
+    http2: {
+      streams: "forged",
+      responses: { 'x"} forged': 1 },
+      goAways: { "Forged\n": 1 },
+      refused: "forged",
+    },
   })], "1");
   assertEquals(text.includes("forged"), false);
-  assertEquals(/code="500",protocol="HTTP\/1"\} 5\n/.test(text) && /code="200",protocol="HTTP\/2"\} 0\n/.test(text), true);
+  assertEquals(
+    /code="500",protocol="HTTP\/1"\} 5\n/.test(text) && /code="200",protocol="HTTP\/2"\} 0\n/.test(text),
+    true,
+  );
   const many = new Array(100_000).fill({ fd: 1, state: "a", ageMs: 1, queuedBytes: 1 });
   assertEquals(received({ ...snapshotWith(), connections: many }).connections.length, SHOWN_CONNECTIONS_MAX);
   for (const nothing of [null, 1, "x", [], { poller: "x" }]) assertThrows(() => received(nothing), TypeError);
