@@ -31,7 +31,11 @@ export function garbage(bytes: Uint8Array): readonly Garbage[] {
       behaviour: once(Uint8Array.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3, ...bytes.subarray(0, 506)])),
       statuses: [400, 501],
     },
-    { name: "an HTTP/2 preface", behaviour: once("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), statuses: [400, 505] },
+    {
+      name: "half an HTTP/2 preface",
+      behaviour: once("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"),
+      statuses: [0, 400, 505],
+    },
     { name: "zeros", behaviour: endless("", new Uint8Array(1 << 16)), statuses: [400, 501] },
     { name: "a line feed without an end", behaviour: endless("", "\n".repeat(1 << 16)), statuses: [400] },
     { name: "an endless method", behaviour: endless("", FILL), statuses: [400, 501] },

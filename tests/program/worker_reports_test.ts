@@ -17,7 +17,20 @@ Deno.test("a worker's snapshot arrives unchanged", () => {
     responses: { 200: 3, 404: 1 },
     cache: cacheWith(7),
     cpuSeconds: 0.25,
-    connections: [{ fd: 9, state: "reading-body", ageMs: 1.5, queuedBytes: 0 }],
+    connections: [
+      { fd: 9, state: "reading-body", ageMs: 1.5, queuedBytes: 0 },
+      { fd: 10, state: "handling", ageMs: 2, queuedBytes: 0, streams: { handling: 2 } },
+    ],
+    http2: {
+      connections: 1,
+      streams: { handling: 2 },
+      accepted: 4,
+      responses: { 200: 2 },
+      refused: 1,
+      resetByServer: 2,
+      resetByClient: 3,
+      goAways: { "enhance-your-calm": 1 },
+    },
   });
   assertEquals(received(snapshot), snapshot);
   assertEquals(received({ ...snapshot, more: "x".repeat(99) }), snapshot);
@@ -36,9 +49,18 @@ Deno.test("of a forged snapshot only harmless numbers and words are left", () =>
     cache: "forged",
     trigger: "forged",
     tls: { tls13: "forged", certificates: [{ name: 'x"} forged 1', notAfterMs: "forged" }, "forged"] },
+    http2: {
+      streams: "forged",
+      responses: { 'x"} forged': 1 },
+      goAways: { "Forged\n": 1 },
+      refused: "forged",
+    },
   })], "1");
   assertEquals(text.includes("forged"), false);
-  assertEquals(text.includes('code="500"} 5\n') && text.includes('code="200"} 0\n'), true);
+  assertEquals(
+    /code="500",protocol="HTTP\/1"\} 5\n/.test(text) && /code="200",protocol="HTTP\/2"\} 0\n/.test(text),
+    true,
+  );
   const many = new Array(100_000).fill({ fd: 1, state: "a", ageMs: 1, queuedBytes: 1 });
   assertEquals(received({ ...snapshotWith(), connections: many }).connections.length, SHOWN_CONNECTIONS_MAX);
   for (const nothing of [null, 1, "x", [], { poller: "x" }]) assertThrows(() => received(nothing), TypeError);

@@ -26,17 +26,17 @@ async function hexDigest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-Deno.test("curl checks the chain, speaks HTTP/1.1 over TLS 1.2 and 1.3, keeps its connection, and gets whole files", async () => {
+Deno.test("curl checks the chain, speaks HTTP/1.1 and HTTP/2 over TLS 1.2 and 1.3, keeps its connection, and gets whole files", async () => {
   if (!isInstalled("curl")) return;
   using site = new Site(FILES);
   using here = new Site();
   await using secure = await SecureProgram.start(site.root);
   const curl = (...args: string[]) => run(["curl", "-sS", "--cacert", secure.authority, ...args]);
-  for (const version of ["1.2", "1.3"]) {
-    const only = [`--tlsv${version}`, "--tls-max", version];
+  for (const [version, http] of [["1.2", "1.1"], ["1.3", "1.1"], ["1.2", "2"], ["1.3", "2"]] as const) {
+    const only = [`--http${http}`, `--tlsv${version}`, "--tls-max", version];
     const shown = ["-w", "%{http_version} %{ssl_verify_result} %{num_connects}\\n"];
     const { code, stdout, stderr } = await curl(...only, ...shown, secure.url(), secure.url());
-    assertEquals([code, stdout], [0, "hello\n1.1 0 1\nhello\n1.1 0 0\n"], stderr);
+    assertEquals([code, stdout], [0, `hello\n${http} 0 1\nhello\n${http} 0 0\n`], stderr);
     const got = here.path("large.bin");
     assertEquals(await curl(...only, "-o", got, secure.url("/large.bin")), {
       code: 0,
@@ -250,7 +250,7 @@ Deno.test("Chromium loads a page over HTTPS whole: style sheet, script, images, 
     );
     assertEquals(await page.evaluate("location.protocol + isSecureContext"), "https:true");
     const protocols = "performance.getEntries().map((entry) => entry.nextHopProtocol).filter(Boolean)";
-    assertEquals(await page.evaluate(`[...new Set(${protocols})].join()`), "http/1.1");
+    assertEquals(await page.evaluate(`[...new Set(${protocols})].join()`), "h2");
     assertEquals(page.consoleMessages, []);
   }
   await endWell(secure);
