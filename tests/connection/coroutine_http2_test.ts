@@ -331,7 +331,7 @@ Deno.test("a response that waits for timers is sent while the coroutine waits fo
   const coroutine: Coroutine = async (connection) => {
     for await (const { respond, fail } of connection.requests()) {
       const later = async () => {
-        for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 5));
+        for (let i = 0; i < 5; i++) await sleep(5);
         await respond(HttpResponse.text("later"));
       };
       later().catch(fail);

@@ -27,9 +27,6 @@ export interface Frame {
   readonly payload: Uint8Array;
 }
 
-/** Bytes of the largest decoded block. */
-const BLOCK_BYTES_MAX = 1024 * 1024;
-
 /** A field; its value has a character for each byte. */
 export type Line = readonly [name: string, value: string];
 type Lines = readonly Line[];
@@ -306,10 +303,11 @@ export class Http2Wire implements Disposable {
   /** Decodes a block of the server's into the fields in their order. */
   decodeLines(block: Uint8Array): Line[] {
     const lines: Line[] = [];
+    const room = 65_536 + 2 * block.length;
     const receiver = {
-      bytes: new Uint8Array(BLOCK_BYTES_MAX),
+      bytes: new Uint8Array(room),
       end: 0,
-      limit: BLOCK_BYTES_MAX,
+      limit: room,
       gap: 0,
       overflow() {},
       take(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number) {
