@@ -209,3 +209,16 @@ Deno.test("a field without room is announced, and is in the table all the same",
   assertEquals([fields.list, fields.overflows, decoder.table.size], [[], 3, 55]);
   assertEquals(decode(decoder, bytesOfHex("be")), ["custom-key: custom-header"]);
 });
+
+Deno.test("an invalid string is an error, also where its receiver has no room for it", () => {
+  const decoded = (hex: string) => {
+    const fields = new Fields();
+    fields.limit = 2;
+    const block = bytesOfHex(hex);
+    return [new HpackDecoder().decode(block, 0, block.length, fields), fields.overflows];
+  };
+  assertEquals(decoded("0001 61 82 18c7"), [true, 1]); // "aaa"
+  assertEquals(decoded("0001 61 82 18c6")[0], false); // padded by a zero
+  assertEquals(decoded("0001 61 86 18c7 ffff ffff")[0], false); // with the end-of-string symbol
+  assertEquals(decoded("0083 18c7 ff 0161")[0], false); // a name that is padded by more than 7 bits
+});
