@@ -133,8 +133,9 @@ Deno.test("Python's h2, which checks whatever comes, gets every answer on one co
       `GET /style.css 200 3 ${await digestOf("a{}")}`,
     ]);
     assertMatch(lines[3]!, /^GET \/missing 404 \d+ /);
-    assertEquals(lines.slice(0, 4).join(), lines.slice(16, 20).join(), "the same each time");
-    assertEquals(lines.slice(20), [
+    const again = [lines[0], lines[2], lines[3]];
+    assertEquals(lines.slice(4, -2), Array(5).fill(again).flat(), "the same each time");
+    assertEquals(lines.slice(-2), [
       `HEAD /large.txt 200 0 ${await digestOf("")}`,
       `POST / 200 ${upload.length} ${await digestOf(upload)}`,
     ]);

@@ -14,7 +14,7 @@ import h2.events
 import h2.settings
 
 PORT = int(sys.argv[1])
-GETS = ["/", "/large.txt", "/style.css", "/missing"] * 5
+GETS = ["/", "/large.txt", "/style.css", "/missing"] + ["/", "/style.css", "/missing"] * 5
 BODY = b"0123456789" * 10_000
 
 raw = socket.create_connection(("127.0.0.1", PORT), timeout=30)
