@@ -3,7 +3,8 @@
  * @module
  */
 import { shown } from "./fuzz_target.ts";
-import { framesOf, type Http2Model, numberOf, type PlainFrame, type StreamModel } from "./reference_http2.ts";
+import type { Http2Model } from "./reference_http2.ts";
+import { framesOf, numberOf, type PlainFrame, type StreamModel } from "./reference_http2_parts.ts";
 import { type Field, ReferenceTable } from "./reference_hpack.ts";
 
 /** The window of a connection is widened once at its beginning, by this at most. */

@@ -4,6 +4,7 @@
  */
 
 /** The symbols of each length of codes, in the order of the codes. Numbers stand for what is not printable. */
+// deno-fmt-ignore
 const SYMBOLS: readonly (readonly [bits: number, symbols: string | readonly number[]])[] = [
   [5, "012aceiost"],
   [6, " %-./3456789=A_bdfghlmnpru"],

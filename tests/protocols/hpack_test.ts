@@ -250,3 +250,16 @@ Deno.test("the dynamic table has the newest entries that fit, and memory for wha
   }
   assert(table.bytes.length <= 256, "an idle connection keeps it");
 });
+
+Deno.test("an invalid string is an error, also where its receiver has no room for it", () => {
+  const decoded = (hex: string) => {
+    const fields = new Fields();
+    fields.limit = 2;
+    const block = bytesOfHex(hex);
+    return [new HpackDecoder().decode(block, 0, block.length, fields), fields.overflows];
+  };
+  assertEquals(decoded("0001 61 82 18c7"), [true, 1]); // "aaa"
+  assertEquals(decoded("0001 61 82 18c6")[0], false); // padded by a zero
+  assertEquals(decoded("0001 61 86 18c7 ffff ffff")[0], false); // with the end-of-string symbol
+  assertEquals(decoded("0083 18c7 ff 0161")[0], false); // a name that is padded by more than 7 bits
+});

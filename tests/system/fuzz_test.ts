@@ -29,8 +29,10 @@ const COUNTS: Readonly<Record<string, number>> = {
   credentials: 5000,
   globs: 10_000,
   config: 800,
+  hpack: 1000,
   connections: 256,
   handlers: 256,
+  http2: 512,
   handshakes: 512,
   versions: 256,
 };
@@ -46,9 +48,11 @@ const SENTENCES: Readonly<Record<string, string>> = {
   credentials: "random credentials are read as RFC 7617 says, or not at all",
   globs: "random globs fit the paths that they fit when everything is tried",
   config: "configurations changed at random are accepted, or refused in one line that names the place",
+  hpack: "blocks of HPACK, changed at random, mean what the reference says, and leave the same table",
   connections: "real traffic, changed and cut at random, gets the answers that it has to get, and no other",
   handlers:
     "requests with bodies, cut at random, get what handlers of every kind say to them, and nothing else",
+  http2: "random frames of HTTP/2, cut at random, get what a model of RFC 9113 predicts, byte by byte",
   handshakes: "real handshakes of TLS, changed at random, are completed, or end by an alert that says why",
   versions: "random requests have the same status, fields and bytes by HTTP/2 as by HTTP/1.1",
 };
