@@ -49,7 +49,7 @@ Deno.test("a thousand connections, most with one request, that end in every way,
 
 Deno.test("thousands of requests by HTTP/2, on many streams, while files change, get the current files, and nothing stays behind", async () => {
   const { counts, byKind, byBehaviour } = await soaked({
-    count: 2000,
+    count: 1500,
     countsConnections: false,
     speaksHttp2: true,
   });
