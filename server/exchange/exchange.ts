@@ -225,7 +225,7 @@ export class Exchange {
 
   /** Called when the handler waits for more of the body, or has taken the last of it: then other streams have room. */
   #bodyWanted(): void {
-    if (this.body!.isComplete) return this.#carrier.isMultiplexed ? this.#continue(() => {}) : undefined;
+    if (this.body!.isComplete) return this.carrier.isMultiplexed ? this.#continue(() => {}) : undefined;
     this.#continue(() => {
       this.restartHandlerTimeout(); // it is making progress
       this.#releaseHead(); // the client may wait for the head before it sends more

@@ -16,7 +16,7 @@ import { ErrorCode } from "../../server/protocols/http2/errors.ts";
 import { FrameType, readUint32, Setting } from "../../server/protocols/http2/frame.ts";
 import { HpackDecoder } from "../../server/protocols/http2/hpack/decoder.ts";
 import { RequestHead } from "../../server/protocols/http2/request_head.ts";
-import { CONNECTION_WINDOW_BYTES, STREAMS_MAX } from "../../server/protocols/http2/streams.ts";
+import { CONNECTION_WINDOW_BYTES, STREAMS_MAX } from "../../server/http2_limits.ts";
 import { Http2 } from "../../server/protocols/http2/http2.ts";
 import { handler, LARGE, textOf } from "../support/http2_handler.ts";
 import { frame, getFields, headers, Http2Wire, post, setting, update } from "../support/http2_wire.ts";

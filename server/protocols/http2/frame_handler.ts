@@ -9,7 +9,8 @@ import { ErrorCode } from "./errors.ts";
 import { Flag, FrameType, readUint31 } from "./frame.ts";
 import { parsePriority } from "./priority.ts";
 import { MALFORMED } from "./request_head.ts";
-import type { Responder, Session } from "./responder.ts";
+import type { Responder } from "./responder.ts";
+import type { Session } from "./session.ts";
 import { SETTING_BYTES } from "./settings.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;

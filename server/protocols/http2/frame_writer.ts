@@ -84,9 +84,9 @@ export class FrameWriter {
 
   /** Writes whole frames that are there already, also more than there is room for. */
   whole(frames: Uint8Array): void {
-    if (frames.length > ROOM_BYTES) {
-      this.whole(frames.subarray(0, ROOM_BYTES));
-      return this.whole(frames.subarray(ROOM_BYTES));
+    if (frames.length > FRAME_GATHER_BYTES_MAX) {
+      this.whole(frames.subarray(0, FRAME_GATHER_BYTES_MAX));
+      return this.whole(frames.subarray(FRAME_GATHER_BYTES_MAX));
     }
     this.#reserve(frames.length);
     shared.set(frames, this.#length);

@@ -19,15 +19,15 @@ import {
   STREAM_WINDOW_BYTES,
   UNSENT_BYTES_MAX,
 } from "../../http2_limits.ts";
-import type { ServerLimits } from "../../server_limits.ts";
 import { Departure } from "./departure.ts";
 import { ErrorCode } from "./errors.ts";
-import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, PREFACE, readUint31, Setting } from "./frame.ts";
+import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, PREFACE, readUint31 } from "./frame.ts";
 import { FrameHandler } from "./frame_handler.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { HeadReader } from "./head_reader.ts";
-import { Responder, type Session } from "./responder.ts";
-import { PeerSettings, settingsPayload } from "./settings.ts";
+import { Responder } from "./responder.ts";
+import type { Session } from "./session.ts";
+import { PeerSettings, settingsFor } from "./settings.ts";
 import { Stall } from "./stall.ts";
 import { Streams } from "./streams.ts";
 import { Trouble } from "./trouble.ts";
@@ -35,23 +35,6 @@ import { Trouble } from "./trouble.ts";
 /** Where a frame's head has its type. */
 const TYPE_OFFSET = 3;
 const PREFACE_BYTES = new TextEncoder().encode(PREFACE);
-const ownSettings = new WeakMap<ServerLimits, Uint8Array<ArrayBuffer>>();
-
-/** Returns the settings of this side. */
-function settingsFor(limits: ServerLimits): Uint8Array<ArrayBuffer> {
-  let payload = ownSettings.get(limits);
-  if (payload === undefined) {
-    payload = settingsPayload([
-      [Setting.MAX_CONCURRENT_STREAMS, limits.streamsMax],
-      [Setting.INITIAL_WINDOW_SIZE, STREAM_WINDOW_BYTES],
-      [Setting.MAX_HEADER_LIST_SIZE, limits.headBytesMax],
-      [Setting.NO_RFC7540_PRIORITIES, 1],
-    ]);
-    ownSettings.set(limits, payload);
-  }
-  return payload;
-}
-
 /** HTTP/2 on one connection. */
 export class Http2 implements Protocol, Session {
   readonly isDuplex = true;

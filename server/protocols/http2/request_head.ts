@@ -5,11 +5,12 @@
  * Source: RFC 9113 §8.2 and §8.3, RFC 9110 §7.2.
  * @module
  */
-import { CLASSES, CR, HTAB, LF, SP, TOKEN, VALUE } from "../../http/characters.ts";
+import { CLASSES, CR, LF, SP, TOKEN } from "../../http/characters.ts";
 import { type HttpRequest, isName } from "../../http/request.ts";
 import { isAuthority, parseTarget } from "../../http/target.ts";
 import { LOG_UNKNOWN_LINE_BYTES_MAX, METHOD_BYTES_MAX, TARGET_BYTES_MAX } from "../../limits.ts";
 import { FRAMING_INVALID, FramingFields } from "../../http/framing.ts";
+import { isExactly, isOfConnection, isScheme, isValue, lower, textOf } from "./field_rules.ts";
 import type { FieldReceiver } from "./hpack/decoder.ts";
 
 /** What {@linkcode RequestHead.finish} returns for a head that is malformed: a stream error (§8.1.1). */
@@ -27,11 +28,6 @@ const VERSION = " HTTP/2.0\r\n";
 const HOST = "host: ";
 const PSEUDO = [":method", ":scheme", ":authority", ":path"] as const;
 const PATH = ":path";
-/** Fields about one connection (§8.2.2). */
-const OF_CONNECTION = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
-const TE = "te";
-const TRAILERS = "trailers";
-
 const framing = new FramingFields();
 
 /** A request that is being put together. One object serves all connections. */
@@ -286,60 +282,7 @@ export class RequestHead implements FieldReceiver {
 
 const HOST_NAME = new Uint8Array([0x68, 0x6f, 0x73, 0x74]);
 
-/** Returns true if the bytes at `start` are `name`, in lower case. */
-function isExactly(bytes: Uint8Array, start: number, name: string): boolean {
-  for (let i = 0; i < name.length; i++) if (bytes[start + i] !== name.charCodeAt(i)) return false;
-  return true;
-}
-
-/** Returns true for the name of a scheme (RFC 3986 §3.1). */
-function isScheme(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) {
-    const byte = bytes[i]!;
-    const isLetter = (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a;
-    const isOther = (byte >= 0x30 && byte <= 0x39) || byte === 0x2b || byte === 0x2d || byte === 0x2e;
-    if (!isLetter && (i === start || !isOther)) return false;
-  }
-  return true;
-}
-
-function lower(byte: number): number {
-  return byte >= UPPER_A && byte <= UPPER_Z ? byte | 0x20 : byte;
-}
-
 function write(bytes: Uint8Array, at: number, text: string): number {
   for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
   return at;
-}
-
-function textOf(bytes: Uint8Array, start: number, end: number): string {
-  if (end - start === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54) {
-    return "GET";
-  }
-  return String.fromCharCode(...bytes.subarray(start, end));
-}
-
-/** Returns true for a value as §8.2.1 allows it: no NUL, CR, LF, and no white space around it. */
-function isValue(bytes: Uint8Array, start: number, end: number): boolean {
-  if (start === end) return true;
-  const first = bytes[start]!;
-  const last = bytes[end - 1]!;
-  if (first === SP || first === HTAB || last === SP || last === HTAB) return false;
-  for (let i = start; i < end; i++) if (!(CLASSES[bytes[i]!]! & VALUE)) return false;
-  return true;
-}
-
-/** Returns true for a field that no message of HTTP/2 has (§8.2.2). */
-function isOfConnection(
-  bytes: Uint8Array,
-  nameStart: number,
-  nameEnd: number,
-  valueStart: number,
-  valueEnd: number,
-): boolean {
-  const length = nameEnd - nameStart;
-  if (length === TE.length && isName(bytes, nameStart, TE)) {
-    return valueEnd - valueStart !== TRAILERS.length || !isName(bytes, valueStart, TRAILERS);
-  }
-  return OF_CONNECTION.some((name) => name.length === length && isName(bytes, nameStart, name));
 }

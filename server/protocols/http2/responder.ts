@@ -13,40 +13,19 @@ import type { Exchange } from "../../exchange/exchange.ts";
 import { type ContextOwner, RequestContext } from "../../exchange/request_context.ts";
 import type { RequestTaker } from "../../exchange/request_taker.ts";
 import type { Fields } from "../../http/field_lines.ts";
+import type { Http1Form } from "../../http/http1_form.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import { HttpResponse } from "../../http/response.ts";
 import { waitSecondsOf } from "../../exchange/overload.ts";
 import { STREAM_WINDOW_BYTES } from "../../http2_limits.ts";
 import { ErrorCode } from "./errors.ts";
 import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frame.ts";
-import type { FrameWriter } from "./frame_writer.ts";
-import type { HeadReader } from "./head_reader.ts";
 import { priorityOfRequest } from "./priority.ts";
 import { ResponseBlock } from "./response_block.ts";
 import { ResponseWriter } from "./response_writer.ts";
-import { Scheduler } from "./scheduler.ts";
-import type { PeerSettings } from "./settings.ts";
+import type { Session } from "./session.ts";
 import { Stream, type StreamOwner } from "./stream.ts";
-import type { Streams } from "./streams.ts";
-
-/** What the parts of a connection share. */
-export interface Session {
-  readonly connection: Connection;
-  readonly writer: FrameWriter;
-  readonly streams: Streams;
-  readonly heads: HeadReader;
-  readonly settings: PeerSettings;
-  /** The client has said that it leaves: the connection ends with its last stream. */
-  isClientLeaving: boolean;
-  /** The instant by which the head that has begun must be complete; Infinity if there is none. */
-  headUntilMs: number;
-  /** Lets little wait in the socket from now on, because something more urgent may follow. */
-  limitUnsent(): void;
-  /** Counts what costs this side more than the client. Returns false if the connection has ended for that. */
-  charge(): boolean;
-  /** Takes the answer to a PING. */
-  pong(payload: Uint8Array): void;
-}
+import { StreamSender } from "./stream_sender.ts";
 
 /** Answers requests. */
 export class Responder implements StreamOwner, ContextOwner {
@@ -54,7 +33,7 @@ export class Responder implements StreamOwner, ContextOwner {
   readonly #session: Session;
   readonly #taker: RequestTaker | null;
   readonly #responses: ResponseWriter;
-  readonly #scheduler = new Scheduler();
+  readonly #sender: StreamSender;
   #requestContext: RequestContext;
   /** The request whose handler is being called, and its stream once it has one. */
   #current: { readonly id: number; stream: Stream | null } | null = null;
@@ -65,6 +44,7 @@ export class Responder implements StreamOwner, ContextOwner {
     this.#taker = taker;
     this.connection = connection;
     this.#responses = new ResponseWriter(writer, settings, connection.context.clock);
+    this.#sender = new StreamSender(session, this.#responses, this);
     this.#requestContext = new RequestContext(connection, this);
   }
 
@@ -277,9 +257,14 @@ export class Responder implements StreamOwner, ContextOwner {
 
   // Responses of streams
 
+  /** Writes data of streams. Returns true if there may be more for another write. */
+  pull(): boolean {
+    return this.#sender.pull();
+  }
+
   sendHead(stream: Stream, response: HttpResponse, isEnd: boolean): void {
     this.#responses.head(response, stream.id, isEnd);
-    if (isEnd) this.#complete(stream);
+    if (isEnd) this.complete(stream);
     else stream.priority.begin(priorityOfRequest(stream.request), ResponseBlock.of(response));
   }
 
@@ -289,7 +274,7 @@ export class Responder implements StreamOwner, ContextOwner {
 
   sendEnd(stream: Stream): void {
     this.#responses.end(stream.trailers, stream.id);
-    this.#complete(stream);
+    this.complete(stream);
   }
 
   giveBack(stream: Stream): void {
@@ -303,45 +288,11 @@ export class Responder implements StreamOwner, ContextOwner {
     this.#session.streams.abandon(stream);
   }
 
-  /** The response is written. */
-  #complete(stream: Stream): void {
+  complete(stream: Stream): void {
     const { fd, context: { accounting } } = this.connection;
     const { exchange, request, status, sentBytes } = stream;
     accounting.answered(fd, request, status, sentBytes, exchange.startMs);
     if (!stream.hasClientEnded) this.#reset(stream.id, ErrorCode.NO_ERROR); // §8.1
     this.#session.streams.drop(stream);
-  }
-
-  /**
-   * Writes the most urgent data while the windows and the socket allow it, and little is written. Returns true if there may be
-   * more for another write.
-   */
-  pull(): boolean {
-    const { streams, writer } = this.#session;
-    const scheduler = this.#scheduler;
-    if (streams.count === 0 || this.connection.isBlocked) return false;
-    while (writer.isLow) {
-      const stream = scheduler.next(streams.all(), streams.window.bytes > 0);
-      if (stream === null) return false;
-      do this.#writeData(stream); while (
-        !scheduler.takesTurns && writer.isLow && stream.isReady && streams.window.bytes > 0
-      );
-    }
-    return true;
-  }
-
-  #writeData(stream: Stream): void {
-    const { streams, writer } = this.#session;
-    const at = writer.length + FRAME_HEAD_BYTES;
-    const count = stream.take(writer.bytes, at, Math.min(FRAME_BYTES_MAX, streams.window.bytes));
-    if (count < 0) return this.resetStream(stream, ErrorCode.INTERNAL_ERROR);
-    streams.window.bytes -= count;
-    const isEnd = stream.isWritten;
-    streams.earn(count, stream.isBlocked && count < FRAME_BYTES_MAX);
-    const flags = isEnd && stream.trailers === null ? Flag.END_STREAM : 0;
-    writeFrameHead(writer.bytes, writer.length, count, FrameType.DATA, flags, stream.id);
-    writer.advance(FRAME_HEAD_BYTES + count);
-    if (isEnd && stream.trailers !== null) this.#responses.end(stream.trailers, stream.id);
-    if (isEnd) this.#complete(stream);
   }
 }

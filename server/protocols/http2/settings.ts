@@ -2,6 +2,8 @@
  * SETTINGS of HTTP/2. Source: RFC 9113 §6.5, RFC 9218 §2.1.
  * @module
  */
+import { STREAM_WINDOW_BYTES } from "../../http2_limits.ts";
+import type { ServerLimits } from "../../server_limits.ts";
 import { ErrorCode } from "./errors.ts";
 import {
   DEFAULT_WINDOW_BYTES,
@@ -77,4 +79,21 @@ export function settingsPayload(
     writeUint32(bytes, i * SETTING_BYTES + 2, value);
   });
   return bytes;
+}
+
+const ownSettings = new WeakMap<ServerLimits, Uint8Array<ArrayBuffer>>();
+
+/** Returns the settings of this side. */
+export function settingsFor(limits: ServerLimits): Uint8Array<ArrayBuffer> {
+  let payload = ownSettings.get(limits);
+  if (payload === undefined) {
+    payload = settingsPayload([
+      [Setting.MAX_CONCURRENT_STREAMS, limits.streamsMax],
+      [Setting.INITIAL_WINDOW_SIZE, STREAM_WINDOW_BYTES],
+      [Setting.MAX_HEADER_LIST_SIZE, limits.headBytesMax],
+      [Setting.NO_RFC7540_PRIORITIES, 1],
+    ]);
+    ownSettings.set(limits, payload);
+  }
+  return payload;
 }

@@ -35,6 +35,8 @@ export interface StreamOwner {
   giveBack(stream: Stream): void;
   /** Sends the head of a response. */
   sendHead(stream: Stream, response: HttpResponse, isEnd: boolean): void;
+  /** Takes a stream whose response is written. */
+  complete(stream: Stream): void;
   /** Ends the stream by an error. */
   resetStream(stream: Stream, code: ErrorCode): void;
   /** Lets the client send more of the stream's body. */

@@ -1,0 +1,28 @@
+/**
+ * What the parts of one connection with HTTP/2 share.
+ * @module
+ */
+import type { Connection } from "../../connection/connection.ts";
+import type { FrameWriter } from "./frame_writer.ts";
+import type { HeadReader } from "./head_reader.ts";
+import type { PeerSettings } from "./settings.ts";
+import type { Streams } from "./streams.ts";
+
+/** The parts, and what happens to the connection as a whole. */
+export interface Session {
+  readonly connection: Connection;
+  readonly writer: FrameWriter;
+  readonly streams: Streams;
+  readonly heads: HeadReader;
+  readonly settings: PeerSettings;
+  /** The client has said that it leaves: the connection ends with its last stream. */
+  isClientLeaving: boolean;
+  /** The instant by which the head that has begun must be complete; Infinity if there is none. */
+  headUntilMs: number;
+  /** Lets little wait in the socket from now on, because something more urgent may follow. */
+  limitUnsent(): void;
+  /** Counts what costs this side more than the client. Returns false if the connection has ended for that. */
+  charge(): boolean;
+  /** Takes the answer to a PING. */
+  pong(payload: Uint8Array): void;
+}
