@@ -8,7 +8,7 @@ import { openBeneathByWalking, openDirectory } from "../../ffi/file/file.ts";
 import { cString } from "../../ffi/libc/libc.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import { SiteArchive } from "../../handlers/site/files/archive.ts";
-import { staticHandler } from "../../mod.ts";
+import { type PollerName, type ServerSettings, staticHandler, type StaticOptions } from "../../mod.ts";
 import { askHttp1, BothVersions, type Place } from "../support/both_versions.ts";
 import { onAll, withServer } from "../support/serving.ts";
 import { Site } from "../support/site.ts";
@@ -64,29 +64,36 @@ async function compareAll(place: Place): Promise<Set<number>> {
   return statuses;
 }
 
+/** Serves a site while `test` runs. What the site has open is closed before the descriptors are counted. */
+async function withSite(
+  options: StaticOptions,
+  settings: ServerSettings,
+  test: (place: Place) => Promise<void>,
+  poller?: PollerName,
+): Promise<void> {
+  const handler = staticHandler(options);
+  await withServer({ http2: true, handler, bodyBytesMax: 100_000, ...settings }, async ({ port, errors }) => {
+    try {
+      await test(settings.tls === undefined ? { port } : { port, authority: tls.cert });
+      assertEquals(errors, []);
+    } finally {
+      handler.close();
+    }
+  }, poller);
+}
+
 onAll(
   "a site gives the same status, fields and bytes over HTTP/2 as over HTTP/1.1, plain and by TLS",
   async (poller) => {
     using site = makeSite();
     for (const secure of [{}, { tls }]) {
-      const handler = staticHandler(settingsOf(site));
-      try {
-        await withServer(
-          { http2: true, handler, bodyBytesMax: 100_000, ...secure },
-          async ({ port, errors }) => {
-            const place = "tls" in secure ? { port, authority: tls.cert } : { port };
-            const statuses = await compareAll(place);
-            using both = await BothVersions.connect(place);
-            const large = { method: "POST", target: "/a.txt", body: "x".repeat(100_001) };
-            statuses.add((await both.same(large)).status);
-            assertEquals(STATUSES.filter((status) => !statuses.has(status)), []);
-            assertEquals(errors, []);
-          },
-          poller,
-        );
-      } finally {
-        handler.close();
-      }
+      await withSite(settingsOf(site), secure, async (place) => {
+        const statuses = await compareAll(place);
+        using both = await BothVersions.connect(place);
+        const large = { method: "POST", target: "/a.txt", body: "x".repeat(100_001) };
+        statuses.add((await both.same(large)).status);
+        assertEquals(STATUSES.filter((status) => !statuses.has(status)), []);
+      }, poller);
     }
   },
 );
@@ -103,13 +110,10 @@ Deno.test("a site in an archive gives the same over HTTP/2 as over HTTP/1.1", as
   close(directory);
   try {
     const root = new SiteArchive(fd, 0);
-    const handler = staticHandler({ ...settingsOf(site), root, hosts: new Map() });
-    await withServer({ http2: true, handler }, async ({ port, errors }) => {
-      const statuses = await compareAll({ port });
+    await withSite({ ...settingsOf(site), root, hosts: new Map() }, {}, async (place) => {
+      const statuses = await compareAll(place);
       assert([200, 206, 304, 404].every((status) => statuses.has(status)));
-      assertEquals(errors, []);
     });
-    handler.close();
   } finally {
     close(fd);
   }
