@@ -10,7 +10,7 @@ import { descriptorsOf } from "../support/process.ts";
 import { Random } from "../support/random.ts";
 import { bytesOf } from "../support/request_replay.ts";
 import { sleep } from "../support/sleep.ts";
-import { eventually } from "../support/waiting.ts";
+import { eventually, PATIENCE_MS } from "../support/waiting.ts";
 import { caseRandom, type FuzzTarget, type Input, shown, smallestFailure } from "./fuzz_target.ts";
 import { randomConnection } from "./http2_frames.ts";
 import { judge } from "./http2_judge.ts";
@@ -21,7 +21,6 @@ const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const MARKER = "\0\0\x08\x06\0\0\0\0\0behind..";
 /** What is left of any frame, and the head of one that is too large. */
 const FAREWELL = "\xff".repeat(16_384 + 18);
-const PATIENCE_MS = 20_000;
 const AT_ONCE = 16;
 
 /** A client. */
