@@ -13,7 +13,7 @@ export type TargetForm = "origin" | "absolute" | "authority" | "asterisk";
 /** The version of HTTP of a request. */
 export type HttpVersion = "HTTP/1.0" | "HTTP/1.1" | "HTTP/2";
 
-const [SLASH, TWO] = [0x2f, 0x32];
+const TWO = 0x32;
 
 /**
  * A request. A handler must not change it, and cannot add properties. Requests whose heads are equal byte for byte may
@@ -138,7 +138,7 @@ export class HttpRequest {
   /** The version of HTTP in which the client has sent the request. */
   get protocol(): HttpVersion {
     const { buffer, lineEnd } = this;
-    if (buffer[lineEnd - 1] === TWO && buffer[lineEnd - 2] === SLASH) return "HTTP/2"; // not HTTP/1.2
+    if (buffer[lineEnd - 3] === TWO) return "HTTP/2"; // of HTTP/2.0
     return this.minorVersion === 0 ? "HTTP/1.0" : "HTTP/1.1";
   }
 

@@ -224,7 +224,17 @@ Deno.test("Prometheus accepts the settings of docs/deploy.md, and the program ha
   using site = new Site({ "prometheus.yml": blocksOf(DEPLOY, "yaml")[0]! });
   await tryCommand("promtool", "check", "config", "--syntax-only", site.path("prometheus.yml"));
   const expressions = tableOf(DEPLOY, "expression").map(([cell]) => spansOf(cell!)[0]!);
-  const known = metricsText([snapshotWith({ responses: { "200": 1 }, cache: cacheWith(1) })], "0");
+  const http2 = {
+    connections: 1,
+    streams: {},
+    accepted: 1,
+    responses: { "200": 1 },
+    refused: 1,
+    resetByServer: 1,
+    resetByClient: 1,
+    goAways: { "no-error": 1 },
+  };
+  const known = metricsText([snapshotWith({ responses: { "200": 1 }, cache: cacheWith(1), http2 })], "0");
   for (const expression of expressions) {
     const [name] = /(epollet|process)_\w+/.exec(expression)!;
     assertStringIncludes(known, `\n${name}`, expression);

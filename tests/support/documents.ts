@@ -115,6 +115,17 @@ export async function runsAndAnswers(text: string): Promise<void> {
     assertMatch(answer, /^HTTP\/1\.1 103 [^]*\r\n\r\nHTTP\/1\.1 200 /, text);
     return;
   }
+  if (text.includes("trailers:")) {
+    await wire.send(get("/", "TE: trailers"));
+    let answer = "";
+    while (!/\r\n0\r\n[^]*\r\n\r\n$/.test(answer)) {
+      const bytes = await wire.some();
+      assert(bytes !== null, `the connection ended: ${answer}`);
+      answer += decoder.decode(bytes);
+    }
+    assertMatch(answer, /\r\n0\r\nServer-Timing: total;dur=/, text);
+    return;
+  }
   if (/handler:|\.requests\(\)/.test(text)) {
     assertEquals((await exchange(program.port, get("/"))).status, 200, text);
     return;

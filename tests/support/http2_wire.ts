@@ -3,6 +3,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { concat } from "../../server/http/bytes.ts";
 import { latin1 } from "../../server/http/characters.ts";
 import {
   Flag,
@@ -226,7 +227,7 @@ export class Http2Wire implements Disposable {
     const result = (reset: number | null) => ({
       fields: Object.fromEntries(lines),
       lines: lines.filter(([name]) => name !== ":status"),
-      body: joined(body),
+      body: concat(body),
       reset,
     });
     for (let one = await this.next(); one !== null; one = await this.next()) {
@@ -267,7 +268,7 @@ export class Http2Wire implements Disposable {
         block.push(payload);
         if (type === FrameType.HEADERS && one.stream === stream) isEnd = (flags & Flag.END_STREAM) !== 0;
         if (!(flags & Flag.END_HEADERS)) continue;
-        const section = this.decode(joined(block)); // of every stream: all share the table
+        const section = this.decode(concat(block)); // of every stream: all share the table
         block = [];
         if (one.stream === stream) sections.push(section);
       }
@@ -278,7 +279,7 @@ export class Http2Wire implements Disposable {
         if (payload.length > 0) await this.send(update(0, payload.length), update(stream, payload.length));
       }
       const reset = type === FrameType.RST_STREAM ? readUint32(payload, 0) : null;
-      const message = { sections, body: new TextDecoder().decode(joined(parts)), reset };
+      const message = { sections, body: new TextDecoder().decode(concat(parts)), reset };
       if (isEnd || reset !== null || isEnough(message)) return message;
     }
   }
@@ -292,7 +293,7 @@ export class Http2Wire implements Disposable {
       parts.push(one.payload);
       flags = one.flags;
     }
-    return joined(parts);
+    return concat(parts);
   }
 
   /** Decodes a block of the server's. */
@@ -322,14 +323,4 @@ export class Http2Wire implements Disposable {
   [Symbol.dispose](): void {
     this.#connection.close();
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

@@ -162,11 +162,6 @@ export class Http2 implements Protocol, Session {
     else this.#frameUntilMs = Math.min(this.#frameUntilMs, reactor.now + limits.headTimeoutMs);
   }
 
-  onEnd(): void {
-    const { isBlocked, input } = this.connection; // `input` may have frames for another turn
-    if (this.streams.count === 0 && !isBlocked && !input.isUnread) this.connection.close();
-  }
-
   onDrained(): void {
     // What has arrived may be more urgent than what waits. `onInput` follows for that.
     if (!this.#hasPreface || !this.#isFrameWhole()) this.#pull();
@@ -186,6 +181,7 @@ export class Http2 implements Protocol, Session {
       this.#noteBusy();
       return connection.expireAt(Math.min(untilMs, this.#stall.untilMs()));
     }
+    if (connection.input.isEnded && !connection.input.isUnread) return connection.finish(true);
     const isLast = this.isClientLeaving
       ? !connection.input.isUnread // what has come behind its GOAWAY is handled
       : !keepAlive && streams.last > 0 && this.headUntilMs === Infinity;
