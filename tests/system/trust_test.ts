@@ -156,11 +156,8 @@ Deno.test("where it may not write, trust prints the commands for root, and they 
 Deno.test("without certutil, and on a system whose store is not known, trust says what to do", async () => {
   if (!canTrust()) return;
   using stores = new Stores();
-  const { code, stdout, stderr } = await stores.trust(
-    [],
-    { PATH: "/nonexistent" },
-    "mount -t tmpfs none /usr/local/share",
-  );
+  const setup = "mount -t tmpfs none /usr/local/share && export PATH=/nonexistent";
+  const { code, stdout, stderr } = await stores.trust([], {}, setup);
   assertEquals([code, stderr], [0, ""], stdout);
   assertMatch(
     stdout,
