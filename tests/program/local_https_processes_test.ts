@@ -112,7 +112,15 @@ async function startInNetwork(home: LocalHome, site: Site, args: readonly string
     console.log("skipped: this test needs a network of its own (root, veth)");
     return null;
   }
-  const command = programCommand(["--port", "0", "--root", site.root, "--no-config", "--https", ...args]);
+  const command = programCommand([
+    "--port",
+    "0",
+    "--root",
+    `${site.root}/www`,
+    "--no-config",
+    "--https",
+    ...args,
+  ]);
   const words = ["unshare", "-n", "sh", "-c", `${setup} && exec "$@"`, "sh", ...command];
   return await Program.startCommand(words, REPOSITORY, home.environment());
 }
@@ -123,7 +131,7 @@ for (const isConfined of [false, true]) {
     : "it is made anew with workers";
   Deno.test(`when this machine gets another address, the certificate lacks it: ${name}`, async () => {
     using home = new LocalHome();
-    using site = new Site({ "index.html": "hello" });
+    using site = new Site({ "www/index.html": "hello" }); // what is beside the root may be read
     const started = await startInNetwork(home, site, isConfined ? [] : ["--workers", "1"]);
     if (started === null) return;
     await using program = started;
