@@ -58,6 +58,10 @@ async function printPasswordHash(): Promise<void> {
 }
 
 async function main(argv: readonly string[]): Promise<void> {
+  if (argv[0] === "trust") { // it starts programs, so it keeps the right to gain rights
+    const { trust } = await import("./program/commands/trust.ts");
+    Deno.exit(await trust(argv.slice(1), (line) => console.log(line)));
+  }
   const args = parseCommandLine(argv);
   if (await runWithoutSettings(args)) return;
   returnFreedMemory();

@@ -15,12 +15,12 @@ import { Supervisor } from "./workers/supervisor.ts";
 import { escapeControls } from "../handlers/print_text.ts";
 import { adminService, adminToInherit, listenForAdmin } from "./setup/admin.ts";
 import { loadCertificates } from "./setup/certificates.ts";
-import { Renewal } from "./setup/renewal.ts";
+import { renewalOf } from "./setup/local_renewal.ts";
 import { ticketSecretOf } from "./lifecycle/ticket_secret.ts";
 import { announce } from "./setup/announce.ts";
 import { WorkerPool, workersOf } from "./workers/worker_pool.ts";
 import { EXIT_FAILURE, EXIT_USAGE } from "./terminal/exit.ts";
-import { inheritedBy, type LaunchContext, Launcher } from "./lifecycle/launch.ts";
+import { certificatesOf, inheritedBy, type LaunchContext, Launcher } from "./lifecycle/launch.ts";
 import { Logs } from "./setup/logs.ts";
 import { warn } from "./terminal/output.ts";
 import { accountOf, dropRoot, listeningOf, sandboxOf } from "./setup/prepare.ts";
@@ -52,7 +52,7 @@ export async function supervise(
   const count = workersOf(command);
   const site = await openSites(command); // so that a mistake is reported once, not by each worker
   site?.close();
-  const certificates = loadCertificates(command);
+  const certificates = loadCertificates(command, certificatesOf(launchContext));
   const ticketSecret = ticketSecretOf(launchContext);
   const inherited = inheritedBy(launchContext);
   const sockets = Sockets.open(...listeningOf(command, account, certificates !== null), count, inherited);
@@ -82,7 +82,7 @@ export async function supervise(
     },
     command.gracePeriodMs,
   );
-  const renewal = certificates && new Renewal(command, certificates, reactor, {
+  const renewal = certificates && renewalOf(command, certificates, reactor, {
     apply: (next) => supervisor.renew(next),
     warn,
   });
@@ -107,6 +107,7 @@ export async function supervise(
     launch: launcher.successor,
     sockets: () => [...workerPool.sockets.all, ...adminToInherit(command, adminSockets)],
     ticketSecret: () => certificates === null ? undefined : ticketSecret,
+    certificates: () => command.https ? renewal?.current.certificates : undefined,
     succeeded: (pid) => {
       hasSuccessor = true;
       manager.succeeded(pid);
@@ -150,6 +151,7 @@ export async function supervise(
       site,
       account: current,
       sandbox,
+      certificates,
       workers: supervisor.pids,
     });
     renewal?.start();

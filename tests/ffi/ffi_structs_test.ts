@@ -111,6 +111,7 @@ const IN_C: Readonly<Record<string, readonly [type: string, fields: Readonly<Rec
   STATX: ["struct statx", {
     mask: "stx_mask",
     nlink: "stx_nlink",
+    uid: "stx_uid",
     mode: "stx_mode",
     ino: "stx_ino",
     file_size: "stx_size",

@@ -32,6 +32,7 @@ Deno.test("without arguments the port is 7890 and the root ./html", () => {
     tlsCert: [],
     tlsKey: [],
     tlsProfile: "intermediate",
+    https: false,
     httpsPort: null,
     redirectHttp: null,
     hsts: null,

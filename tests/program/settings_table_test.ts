@@ -74,6 +74,7 @@ Deno.test("what a reload cannot change: much of a single process, little of one 
       "admin",
       "backlog",
       "errorLog",
+      "https",
       "httpsPort",
       "redirectHttp",
       "socketMode",
@@ -84,8 +85,8 @@ Deno.test("what a reload cannot change: much of a single process, little of one 
     ],
   );
   const alone = `
-    accessLog accessLogFile admin backlog coroutine errorLog handler host http2 httpsPort listen poller port proxyProtocol
-    redirectHttp sandbox socketMode tlsCert tlsKey tlsProfile trustProxy user workers`;
+    accessLog accessLogFile admin backlog coroutine errorLog handler host http2 https httpsPort listen poller port
+    proxyProtocol redirectHttp sandbox socketMode tlsCert tlsKey tlsProfile trustProxy user workers`;
   assertEquals(restartSettings(false).toSorted(), alone.trim().split(/\s+/));
 });
 
