@@ -62,7 +62,7 @@ const ioctlBytes = new Uint8Array(Math.max(128, XFS_GEOMETRY.size));
 const ioctlWords = new Uint32Array(ioctlBytes.buffer);
 
 /** Returns the magic number of the file system that `fd` is on, or 0 if it cannot be determined. */
-function typeOf(fd: number): number {
+export function fileSystemType(fd: number): number {
   return result(libc.fstatfs(fd, statfsBytes)) === 0 ? statfsWords[STATFS.type >> 2]! : 0;
 }
 
@@ -71,7 +71,7 @@ function typeOf(fd: number): number {
  * False for NFS, SMB, FUSE, 9p, overlay, and for unknown types.
  */
 export function reportsChanges(fd: number): boolean {
-  return TRUSTED_FILE_SYSTEMS.has(typeOf(fd));
+  return TRUSTED_FILE_SYSTEMS.has(fileSystemType(fd));
 }
 
 /**
@@ -80,7 +80,7 @@ export function reportsChanges(fd: number): boolean {
  * short names that they do not list.
  */
 export function comparesBytes(fd: number): boolean {
-  const type = typeOf(fd);
+  const type = fileSystemType(fd);
   if (EXACT_FILE_SYSTEMS.has(type)) return true;
   if (type === XFS_SUPER_MAGIC) {
     return result(libc.ioctl(fd, XFS_IOC_FSGEOMETRY_V1, ioctlBytes)) === 0 &&
@@ -100,7 +100,7 @@ const NO_FLAGS: ReadonlySet<number> = new Set([-ENOTTY, -EOPNOTSUPP, -EINVAL, -E
  * other case, or, for a name without letters, with U+00AD appended, which directories with FS_CASEFOLD_FL ignore.
  */
 export function findsByBytes(directory: number, name: FileName): boolean {
-  const type = typeOf(directory);
+  const type = fileSystemType(directory);
   if (EXACT_FILE_SYSTEMS.has(type)) return true;
   if (type !== XFS_SUPER_MAGIC && !CASEFOLD_FILE_SYSTEMS.has(type)) return false;
   const flipped = name.replace(/[A-Za-z]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) ^ 0x20));

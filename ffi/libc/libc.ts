@@ -46,6 +46,8 @@ const SYMBOLS = {
   sendfile: { parameters: ["i32", "i32", "buffer", "u32"], result: "i32" },
   inet_pton: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   inet_ntop: { parameters: ["i32", "buffer", "buffer", "u32"], result: "pointer" },
+  getaddrinfo: { parameters: ["buffer", "buffer", "buffer", "buffer"], result: "i32" },
+  freeaddrinfo: { parameters: ["pointer"], result: "void" },
 
   // Multiplexers. A call with `_parked` in its name runs on another thread, so errno cannot be read after it.
   epoll_create1: { parameters: ["i32"], result: "i32" },
@@ -90,6 +92,9 @@ const SYMBOLS = {
     result: "i32",
   },
   flock: { parameters: ["i32", "i32"], result: "i32" },
+  fsync: { parameters: ["i32"], result: "i32" },
+  mkdirat: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  renameat: { parameters: ["i32", "buffer", "i32", "buffer"], result: "i32" },
   unlinkat: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   umask: { parameters: ["u32"], result: "u32" },
   pread: { parameters: ["i32", "buffer", "u32", "i64"], result: "i32" },
