@@ -115,6 +115,23 @@ const CRYPTO_SYMBOLS = {
   EVP_PKEY_get_bits: { parameters: ["pointer"], result: "i32" },
   EVP_PKEY_free: { parameters: ["pointer"], result: "void" },
 
+  // what is made: keys, and signatures of certificates
+  EVP_PKEY_CTX_new_id: { parameters: ["i32", "pointer"], result: "pointer" },
+  EVP_PKEY_CTX_free: { parameters: ["pointer"], result: "void" },
+  EVP_PKEY_CTX_set_ec_paramgen_curve_nid: { parameters: ["pointer", "i32"], result: "i32" },
+  EVP_PKEY_keygen_init: { parameters: ["pointer"], result: "i32" },
+  EVP_PKEY_keygen: { parameters: ["pointer", "buffer"], result: "i32" },
+  EVP_MD_CTX_new: { parameters: [], result: "pointer" },
+  EVP_MD_CTX_free: { parameters: ["pointer"], result: "void" },
+  EVP_sha256: { parameters: [], result: "pointer" },
+  EVP_DigestSignInit: { parameters: ["pointer", "pointer", "pointer", "pointer", "pointer"], result: "i32" },
+  EVP_DigestSign: { parameters: ["pointer", "buffer", "buffer", "buffer", "usize"], result: "i32" },
+  i2d_PUBKEY: { parameters: ["pointer", "buffer"], result: "i32" },
+  PEM_write_bio_PrivateKey: {
+    parameters: ["pointer", "pointer", "pointer", "buffer", "i32", "pointer", "pointer"],
+    result: "i32",
+  },
+
   // session tickets
   EVP_aes_256_cbc: { parameters: [], result: "pointer" },
   EVP_EncryptInit_ex: {
