@@ -58,6 +58,12 @@ async function printPasswordHash(): Promise<void> {
 }
 
 async function main(argv: readonly string[]): Promise<void> {
+  if (argv[0] === "certificate") {
+    returnFreedMemory();
+    setNoNewPrivileges();
+    const { getCertificates } = await import("./program/commands/certificate.ts");
+    Deno.exit(await getCertificates(argv.slice(1)));
+  }
   const args = parseCommandLine(argv);
   if (await runWithoutSettings(args)) return;
   returnFreedMemory();
@@ -71,10 +77,9 @@ async function main(argv: readonly string[]): Promise<void> {
     if (trouble !== null) fail(trouble, EXIT_FAILURE);
   } else {
     const kind = kindOfLaunch();
-    const workerLaunch = kind === "worker" ? readLaunchContext() : null;
-    const config = workerLaunch?.message.kind === "configuration"
-      ? workerLaunch.message.config
-      : readConfig(args);
+    const workerLaunch = kind === "worker" || kind === "companion" ? readLaunchContext() : null;
+    const first = workerLaunch?.message;
+    const config = first?.kind === "configuration" || first?.kind === "companion" ? first.config : readConfig(args);
     const warnings = workerLaunch === null ? unknownVariables() : [];
     const command = await loadSettings(args, config, (line) => warnings.push(line));
     if (command.action === "explain") {

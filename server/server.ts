@@ -176,6 +176,14 @@ export class Server {
     this.#tls?.update(tls);
   }
 
+  /**
+   * Answers authorities that try by TLS whether a name leads here (RFC 8737), with a certificate for each name. Must be
+   * called once before {@linkcode run}, if it is ever called. Returns a line for each one that cannot be used.
+   */
+  answerChallenges(certificates: Readonly<Record<string, TlsCertificate>>): string[] {
+    return this.#tls?.answerChallenges(certificates) ?? [];
+  }
+
   /** The number of connections, without those of {@linkcode listenAlso}. */
   get connections(): number {
     return this.#group.count;

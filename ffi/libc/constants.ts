@@ -230,8 +230,10 @@ export const STDERR_FILENO = 2;
 
 // signal(7), getrlimit(2), fcntl(2)
 export const SIGHUP = 1;
+export const SIGINT = 2;
 export const SIGKILL = 9;
 export const SIGUSR1 = 10;
+export const SIGUSR2 = 12;
 export const SIGPIPE = 13;
 export const SIGTERM = 15;
 export const SIG_IGN = 1n;

@@ -10,9 +10,12 @@ export function healthResponse(): HttpResponse {
   return HttpResponse.text("ok\n", { fields: ADMIN_FIELDS });
 }
 
-/** Returns the response at `/readyz`: 200 while `isReady`, and 503 while the server drains. */
-export function readyResponse(isReady: boolean): HttpResponse {
-  return isReady
-    ? HttpResponse.text("ready\n", { fields: ADMIN_FIELDS })
-    : HttpResponse.text("draining\n", { status: 503, fields: ADMIN_FIELDS });
+/**
+ * Returns the response at `/readyz`: 200 while `isReady`, and 503 while the server drains, or has no certificate yet for
+ * the names of `missing`.
+ */
+export function readyResponse(isReady: boolean, missing: readonly string[] = []): HttpResponse {
+  if (isReady) return HttpResponse.text("ready\n", { fields: ADMIN_FIELDS });
+  const reason = missing.length === 0 ? "draining" : `no certificate yet: ${missing.join(", ")}`;
+  return HttpResponse.text(`${reason}\n`, { status: 503, fields: ADMIN_FIELDS });
 }

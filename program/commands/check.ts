@@ -12,6 +12,7 @@ import { printable } from "../../server/usage_error.ts";
 import { configText, writtenConfig } from "../config/file/write_config.ts";
 
 import { certificateWarnings, describeCertificates, loadCertificates } from "../setup/certificates.ts";
+import { describeAcme } from "../setup/acme.ts";
 import { checkAdmin } from "../setup/admin.ts";
 import { withPlace } from "../config/config_place.ts";
 import { siteWarnings } from "../setup/site_warnings.ts";
@@ -39,11 +40,13 @@ export async function checkSettings(args: Arguments): Promise<void> {
   const others = await readOthers(args, undefined, say);
   const command = combine(args, others);
   await validate(command);
+  const acme = describeAcme(command);
   const certificates = loadCertificates(command);
   if (command.verbosity === "quiet") return;
   if (certificates !== null) {
     describeCertificates(certificates, command.tlsProfile).map(printable).forEach(warn);
     certificateWarnings(certificates).map(printable).forEach(warn);
+    acme.map(printable).forEach(warn);
   }
   unmeant(command).forEach(warn);
   if (command.handler === "static") (await siteWarnings(command)).map(printable).forEach(warn);

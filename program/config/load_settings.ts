@@ -108,7 +108,7 @@ export function combine(args: Arguments, { environment, file }: OtherChoices): C
   const tlsCert = judgeAt(command, ["tls.cert"], () => withoutEmptyDirectories(command.tlsCert));
   const isCertificateNamed = file?.program.tlsCert !== undefined ||
     [args, environment].some((choices) => nameIn(choices, "tls.cert") !== null);
-  if (command.httpsPort !== null && !isCertificateNamed) {
+  if (command.httpsPort !== null && !isCertificateNamed && command.acme.length === 0) {
     const line = "--https-port needs a certificate: --tls-cert FILE, or the directory of one";
     throw new UsageError(withPlace(command, ["tls.port"], line));
   }

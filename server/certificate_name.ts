@@ -2,7 +2,7 @@
  * The names for which certificates are asked.
  * @module
  */
-import { Expected } from "../../server/usage_error.ts";
+import { Expected } from "./usage_error.ts";
 
 const LABEL = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 const NAME_CHARACTERS_MAX = 253;
