@@ -69,6 +69,7 @@ export function describeRefusal({ type, detail }: ProblemDocument, status: numbe
 const CAUSES: readonly (readonly [pattern: RegExp, cause: string, question: (port: number) => string])[] = [
   [/connection refused/i, "connection refused", (port) => `Is port ${port} open?`],
   [/time(d )?out|deadline exceeded/i, "no answer in time", (port) => `Does a firewall block port ${port}?`],
+  [/failed to connect/i, "no connection", (port) => `Is port ${port} open?`],
   [/no route|unreachable/i, "no route to the host", () => "Does the name lead to this machine in DNS?"],
   [/no such host|nxdomain|no valid (a|ip)|servfail|looking up/i, "the name has no address in DNS", () =>
     "Has it an A or AAAA record?"],
