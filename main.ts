@@ -64,6 +64,10 @@ async function main(argv: readonly string[]): Promise<void> {
     const { getCertificates } = await import("./program/commands/certificate.ts");
     Deno.exit(await getCertificates(argv.slice(1)));
   }
+  if (argv[0] === "trust") { // it starts programs, so it keeps the right to gain rights
+    const { trust } = await import("./program/commands/trust.ts");
+    Deno.exit(await trust(argv.slice(1), (line) => console.log(line)));
+  }
   const args = parseCommandLine(argv);
   if (await runWithoutSettings(args)) return;
   returnFreedMemory();

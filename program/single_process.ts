@@ -9,11 +9,11 @@ import { isSecureExecution } from "../ffi/process/process.ts";
 import type { Arguments, CommandLine } from "./config/settings/settings.ts";
 import { adminService, adminToInherit, listenForAdmin } from "./setup/admin.ts";
 import { loadCertificates } from "./setup/certificates.ts";
-import { Renewal } from "./setup/renewal.ts";
+import { renewalOf } from "./setup/local_renewal.ts";
 import { decodeBase64, ticketSecretOf } from "./lifecycle/ticket_secret.ts";
 import { announce } from "./setup/announce.ts";
 import { sayReady, ServiceManager } from "./lifecycle/service_manager.ts";
-import { inheritedBy, type LaunchContext, Launcher } from "./lifecycle/launch.ts";
+import { certificatesOf, inheritedBy, type LaunchContext, Launcher } from "./lifecycle/launch.ts";
 import { Logs } from "./setup/logs.ts";
 import { warn } from "./terminal/output.ts";
 import { accountOf, dropRoot, listeningOf, prepare, sandboxOf } from "./setup/prepare.ts";
@@ -43,7 +43,7 @@ export async function serveSingleProcess(
   const listening = () => sockets.listening.map(({ address }) => address);
   keepMountTable(); // a reload needs it, and the sandbox does not permit to open it
   const opened = await openSites(command, listening); // before binding: a mistake in a site leaves no socket file behind
-  const certificates = loadCertificates(command);
+  const certificates = loadCertificates(command, certificatesOf(launchContext));
   const ticketSecret = ticketSecretOf(launchContext);
   const inherited = inheritedBy(launchContext);
   const [addresses, settings] = listeningOf(command, account, certificates !== null);
@@ -70,7 +70,7 @@ export async function serveSingleProcess(
   const current = dropRoot(account, command, launchContext !== null); // the sandbox permits no look-up of names
   if (certificates !== null) forbidCoreDumps();
   logs.open();
-  const renewal = certificates && new Renewal(command, certificates, server.reactor, {
+  const renewal = certificates && renewalOf(command, certificates, server.reactor, {
     apply: (next) => server.updateCertificates(next),
     warn,
   });
@@ -83,6 +83,7 @@ export async function serveSingleProcess(
     launch: launcher.successor,
     sockets: () => [...sockets.all, ...adminToInherit(command, adminSockets)],
     ticketSecret: () => certificates === null ? undefined : ticketSecret,
+    certificates: () => command.https ? renewal?.current.certificates : undefined,
     succeeded: (pid) => {
       hasSuccessor = true;
       manager.succeeded(pid);
@@ -112,7 +113,14 @@ export async function serveSingleProcess(
     },
     succeed: () => upgrade === null ? warn(isSecure ? NO_UPGRADE_SECURE : NO_UPGRADE) : upgrade.begin(),
   }, server.reactor);
-  announce(command, { sockets, adminSockets, site: site?.site ?? null, account: current, sandbox });
+  announce(command, {
+    sockets,
+    adminSockets,
+    site: site?.site ?? null,
+    account: current,
+    sandbox,
+    certificates,
+  });
   renewal?.start();
   sayReady(launchContext, manager, server.reactor);
   await server.run();

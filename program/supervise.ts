@@ -17,13 +17,13 @@ import { adminService, adminToInherit, listenForAdmin } from "./setup/admin.ts";
 import { answersChallenges, checkAcme, checkWritable, prepareDirectory } from "./setup/acme.ts";
 import { loadCertificates, namesWithoutCertificate } from "./setup/certificates.ts";
 import { ChallengeWatch } from "./setup/challenge_watch.ts";
-import { Renewal } from "./setup/renewal.ts";
+import { type Renewing, renewalOf } from "./setup/local_renewal.ts";
 import { ticketSecretOf } from "./lifecycle/ticket_secret.ts";
 import { announce } from "./setup/announce.ts";
 import { Companion } from "./workers/companion_process.ts";
 import { WorkerPool, workersOf } from "./workers/worker_pool.ts";
 import { EXIT_FAILURE, EXIT_USAGE } from "./terminal/exit.ts";
-import { inheritedBy, type LaunchContext, Launcher } from "./lifecycle/launch.ts";
+import { certificatesOf, inheritedBy, type LaunchContext, Launcher } from "./lifecycle/launch.ts";
 import { Logs } from "./setup/logs.ts";
 import { warn } from "./terminal/output.ts";
 import { accountOf, dropRoot, listeningOf, sandboxOf } from "./setup/prepare.ts";
@@ -57,7 +57,7 @@ export async function supervise(
   site?.close();
   const acme = checkAcme(command);
   if (acme !== null) prepareDirectory(command, acme, account);
-  const certificates = loadCertificates(command);
+  const certificates = loadCertificates(command, certificatesOf(launchContext));
   const ticketSecret = ticketSecretOf(launchContext);
   const inherited = inheritedBy(launchContext);
   const sockets = Sockets.open(...listeningOf(command, account, certificates !== null), count, inherited);
@@ -91,7 +91,7 @@ export async function supervise(
     },
     command.gracePeriodMs,
   );
-  const renewal: Renewal | null = certificates && new Renewal(command, certificates, reactor, {
+  const renewal: Renewing | null = certificates && renewalOf(command, certificates, reactor, {
     apply: (next) => supervisor.renew(next),
     warn,
   });
@@ -132,6 +132,7 @@ export async function supervise(
     launch: launcher.successor,
     sockets: () => [...workerPool.sockets.all, ...adminToInherit(command, adminSockets)],
     ticketSecret: () => certificates === null ? undefined : ticketSecret,
+    certificates: () => command.https ? renewal?.current.certificates : undefined,
     succeeded: (pid) => {
       hasSuccessor = true;
       manager.succeeded(pid);
@@ -175,6 +176,7 @@ export async function supervise(
       site,
       account: current,
       sandbox,
+      certificates,
       workers: supervisor.pids,
     });
     renewal?.start();

@@ -31,3 +31,15 @@ export const TLS_REPORT_DELAY_MS = 2_000;
 export const TLS_LOOK_INTERVAL_MS: number = 60 * 60 * 1000;
 /** The time after which a new key encrypts session tickets. The old one is accepted for as long again. OpenSSL ends a session earlier. */
 export const TLS_TICKET_KEY_MS: number = 12 * 3600 * 1000;
+/** How long an authority of `--https` is valid. */
+export const LOCAL_AUTHORITY_TIME_MS: number = 10 * 365 * 24 * 3600 * 1000;
+/** The rest of that time in which a new authority is made. */
+export const LOCAL_AUTHORITY_REST_MS: number = 180 * 24 * 3600 * 1000;
+/** How long a certificate of `--https` is valid. */
+export const LOCAL_CERTIFICATE_TIME_MS: number = 90 * 24 * 3600 * 1000;
+/** The rest of that time in which a new certificate is made. */
+export const LOCAL_CERTIFICATE_REST_MS: number = 30 * 24 * 3600 * 1000;
+/** The most addresses in a certificate of `--https`. */
+export const LOCAL_ADDRESSES_MAX = 100;
+/** The interval at which `--https` looks for new addresses of this machine. */
+export const LOCAL_LOOK_INTERVAL_MS = 15_000;

@@ -99,6 +99,14 @@ export class FileStatus {
   get linkCount(): number {
     return this.#words[STATX.nlink >> 2]!;
   }
+  /** The user who owns the file. */
+  get owner(): number {
+    return this.#words[STATX.uid >> 2]!;
+  }
+  /** The permissions, such as 0o640. */
+  get permissions(): number {
+    return this.#view.getUint16(STATX.mode, true) & 0o7777;
+  }
   /** The size in bytes. */
   get size(): number {
     return this.#number(STATX.file_size);

@@ -76,16 +76,21 @@ export function walk(path: string): Way {
 /** The greatest depth of a path: each name takes at least one byte, and its slash another. */
 const DEPTH_MAX = TARGET_BYTES_MAX / 2;
 
-/**
- * Returns true if the open `directory` is the working directory or below it. The check follows `..` from the
- * descriptor and resolves no path, so the result cannot be changed by replacing a component afterwards.
- */
+/** Returns true if the open `directory` is the working directory or below it. */
 export function isInWorkingDirectory(directory: number): boolean {
   loadLibc();
   const top = new FileStatus();
+  return top.read(AT_FDCWD, cString(".")) === 0 && isBelow(directory, top);
+}
+
+/**
+ * Returns true if the open `directory` is the one of `top` or below it. The check follows `..` from the descriptor and
+ * resolves no path, so the result cannot be changed by replacing a component afterwards.
+ */
+export function isBelow(directory: number, top: FileStatus): boolean {
   const status = new FileStatus();
   const parent = new FileStatus();
-  if (top.read(AT_FDCWD, cString(".")) < 0 || status.readDescriptor(directory) < 0) return false;
+  if (status.readDescriptor(directory) < 0) return false;
   let at = directory;
   try {
     for (let depth = 0; depth < DEPTH_MAX; depth++) {

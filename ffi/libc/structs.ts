@@ -137,6 +137,7 @@ export const STATX = {
   size: 256,
   mask: 0,
   nlink: 16,
+  uid: 20,
   mode: 28,
   ino: 32,
   file_size: 40,

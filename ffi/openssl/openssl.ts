@@ -127,6 +127,11 @@ const CRYPTO_SYMBOLS = {
   EVP_DigestSignInit: { parameters: ["pointer", "pointer", "pointer", "pointer", "pointer"], result: "i32" },
   EVP_DigestSign: { parameters: ["pointer", "buffer", "buffer", "buffer", "usize"], result: "i32" },
   i2d_PUBKEY: { parameters: ["pointer", "buffer"], result: "i32" },
+  i2d_X509_NAME: { parameters: ["pointer", "buffer"], result: "i32" },
+  d2i_X509: { parameters: ["pointer", "buffer", "i64"], result: "pointer" },
+  X509_check_purpose: { parameters: ["pointer", "i32", "i32"], result: "i32" },
+  NAME_CONSTRAINTS_check: { parameters: ["pointer", "pointer"], result: "i32" },
+  NAME_CONSTRAINTS_free: { parameters: ["pointer"], result: "void" },
   PEM_write_bio_PrivateKey: {
     parameters: ["pointer", "pointer", "pointer", "buffer", "i32", "pointer", "pointer"],
     result: "i32",

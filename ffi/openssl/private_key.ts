@@ -119,7 +119,7 @@ export function readPrivateKey(pem: string): PrivateKey {
 }
 
 /** Returns memory that a function of the kind i2d writes to, and the pointer to it that it takes (and advances). */
-function outputOf(size: number): { bytes: Der; at: Uint8Array<ArrayBuffer> } {
+export function outputOf(size: number): { bytes: Der; at: Uint8Array<ArrayBuffer> } {
   const bytes = new Uint8Array(size);
   const at = new BigUint64Array(16);
   at[0] = BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));

@@ -67,8 +67,8 @@ export interface CertificateContent {
   /** Whose certificate it is; only its public key is in it. */
   readonly key: PrivateKey;
   readonly subject: DistinguishedName;
-  /** The authority that signs it. Missing: it is its own issuer. */
-  readonly issuer?: { readonly subject: DistinguishedName; readonly key: PrivateKey };
+  /** The authority that signs it; its subject in DER, or as parts. Missing: it is its own issuer. */
+  readonly issuer?: { readonly subject: DistinguishedName | Der; readonly key: PrivateKey };
   /** Milliseconds since 1970. */
   readonly notBeforeMs: number;
   /** Milliseconds since 1970. */
@@ -83,6 +83,8 @@ export interface CertificateContent {
   readonly extendedKeyUsage?: readonly (keyof typeof EXTENDED_KEY_USAGE)[];
   /** nameConstraints: domains, which include what is below them, and networks such as `10.0.0.0/8`. */
   readonly permitted?: readonly string[];
+  /** nameConstraints: exceptions from what is permitted. `.example.org` is everything below a domain. */
+  readonly excluded?: readonly string[];
   /** Further extensions. */
   readonly extensions?: readonly Extension[];
 }
@@ -141,7 +143,8 @@ function signatureAlgorithm(): Der {
   return sequence(objectIdentifier(OID.ecdsaWithSha256));
 }
 
-function distinguishedName(name: DistinguishedName): Der {
+function distinguishedName(name: DistinguishedName | Der): Der {
+  if (name instanceof Uint8Array) return name;
   const parts = (["organization", "organizationalUnit", "commonName"] as const).flatMap((attribute) => {
     const text = name[attribute];
     return text === undefined ? [] : [set(sequence(objectIdentifier(OID[attribute]), utf8String(text)))];
@@ -150,8 +153,8 @@ function distinguishedName(name: DistinguishedName): Der {
 }
 
 function extensionsOf(content: CertificateContent, issuerKey: PrivateKey): Extension[] {
-  const { key, subject, names = [], authority, keyUsage = [], extendedKeyUsage = [], permitted = [] } =
-    content;
+  const { key, subject, names = [], authority, keyUsage = [], extendedKeyUsage = [] } = content;
+  const { permitted = [], excluded = [] } = content;
   const pathLength = authority?.pathLength;
   const constraints = authority === undefined
     ? sequence()
@@ -161,7 +164,7 @@ function extensionsOf(content: CertificateContent, issuerKey: PrivateKey): Exten
     critical(OID.basicConstraints, constraints),
     ...(keyUsage.length === 0 ? [] : [critical(OID.keyUsage, bitsOf(keyUsage))]),
     ...(usages.length === 0 ? [] : [plain(OID.extendedKeyUsage, sequence(...usages))]),
-    ...(permitted.length === 0 ? [] : [critical(OID.nameConstraints, nameConstraints(permitted))]),
+    ...(permitted.length === 0 ? [] : [critical(OID.nameConstraints, nameConstraints(permitted, excluded))]),
     plain(OID.subjectKeyIdentifier, octetString(keyIdentifier(key))),
     plain(OID.authorityKeyIdentifier, sequence(contextBytes(0, keyIdentifier(issuerKey)))),
     ...(names.length === 0 ? [] : [subjectAltName(names, Object.keys(subject).length === 0)]),
@@ -192,14 +195,17 @@ function subjectAltName(names: readonly string[], isCritical: boolean): Extensio
   return { oid: OID.subjectAltName, isCritical, value };
 }
 
-function nameConstraints(permitted: readonly string[]): Der {
-  const subtrees = permitted.map((name) => {
-    const network = networkBytes(name);
-    return sequence(
-      network === null ? contextBytes(GENERAL_NAME.dns, ascii(name)) : contextBytes(GENERAL_NAME.ip, network),
-    );
-  });
-  return sequence(context(0, ...subtrees));
+function nameConstraints(permitted: readonly string[], excluded: readonly string[]): Der {
+  const subtrees = (number: number, names: readonly string[]) =>
+    names.length === 0 ? [] : [context(number, ...names.map(subtree))];
+  return sequence(...subtrees(0, permitted), ...subtrees(1, excluded));
+}
+
+function subtree(name: string): Der {
+  const network = networkBytes(name);
+  return sequence(
+    network === null ? contextBytes(GENERAL_NAME.dns, ascii(name)) : contextBytes(GENERAL_NAME.ip, network),
+  );
 }
 
 /** Returns the bits of `usages`, all of which are in the first byte, without zeros at the end (X.690 §11.2.2). */

@@ -1,8 +1,9 @@
 /**
- * The addresses of this machine. Source: getifaddrs(3), netdevice(7).
+ * The addresses of this machine, and its name. Source: getifaddrs(3), netdevice(7), proc_sys_kernel(5).
  * @module
  */
 import { AF_INET, AF_INET6, IFF_LOOPBACK, IFF_UP } from "../libc/constants.ts";
+import { readProcFile } from "../file/proc_file.ts";
 import { libc, loadLibc, result } from "../libc/libc.ts";
 import { readSockaddr, sockaddr } from "./socket_address.ts";
 import { IFADDRS, SOCKADDR_IN, SOCKADDR_IN6 } from "../libc/structs.ts";
@@ -41,4 +42,13 @@ export function networkAddresses(): string[] {
   const reachable = found.filter(({ address }) => !LINK_LOCAL.test(address));
   const families = [AF_INET, AF_INET6].map((wanted) => reachable.filter(({ family }) => family === wanted));
   return [...new Set(families.flat().map(({ address }) => address))];
+}
+
+/** Returns the name of this machine; an empty text if /proc cannot be read. */
+export function hostName(): string {
+  try {
+    return new TextDecoder().decode(readProcFile("/proc/sys/kernel/hostname")).trim();
+  } catch {
+    return ""; // /proc is not mounted
+  }
 }

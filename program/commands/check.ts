@@ -11,8 +11,14 @@ import type { Arguments, CommandLine } from "../config/settings/settings.ts";
 import { printable } from "../../server/usage_error.ts";
 import { configText, writtenConfig } from "../config/file/write_config.ts";
 
-import { certificateWarnings, describeCertificates, loadCertificates } from "../setup/certificates.ts";
+import {
+  certificateWarnings,
+  describeCertificates,
+  describeTls,
+  loadCertificates,
+} from "../setup/certificates.ts";
 import { describeAcme } from "../setup/acme.ts";
+import { describePlan } from "../setup/local_certificate.ts";
 import { checkAdmin } from "../setup/admin.ts";
 import { withPlace } from "../config/config_place.ts";
 import { siteWarnings } from "../setup/site_warnings.ts";
@@ -41,13 +47,15 @@ export async function checkSettings(args: Arguments): Promise<void> {
   const command = combine(args, others);
   await validate(command);
   const acme = describeAcme(command);
-  const certificates = loadCertificates(command);
+  const certificates = command.https ? null : loadCertificates(command);
+  const plan = command.https ? describePlan(command) : null;
   if (command.verbosity === "quiet") return;
-  if (certificates !== null) {
-    describeCertificates(certificates, command.tlsProfile).map(printable).forEach(warn);
-    certificateWarnings(certificates).map(printable).forEach(warn);
-    acme.map(printable).forEach(warn);
+  const described = plan === null ? certificates && describeCertificates(certificates) : [plan];
+  if (described !== null) {
+    [...described, `TLS ${describeTls(command.tlsProfile)}`].map(printable).forEach(warn);
   }
+  if (certificates !== null) certificateWarnings(certificates).map(printable).forEach(warn);
+  acme.map(printable).forEach(warn);
   unmeant(command).forEach(warn);
   if (command.handler === "static") (await siteWarnings(command)).map(printable).forEach(warn);
   const noteOf = command.verbosity === "verbose" ? (key: string) => origin(key, args, others) : null;

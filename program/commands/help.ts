@@ -30,6 +30,8 @@ The argument that begins with a digit is PORT, another one is ROOT.
 Only the configuration file has redirects, rewrites, headers and passwords by
 path, and virtual hosts. Conditional requests, byte ranges, 404.html and
 precompressed files (a.js.br, .zst, .gz) need no flag.
+epollet trust makes browsers and the system trust the authority of --https;
+epollet trust --remove takes that back.
 In the environment EPOLLET_CACHE_SIZE=64M is --cache-size 64M, and
 EPOLLET_BROWSE=false is --no-browse. PORT is read if EPOLLET_PORT is not set.
 Flags overrule the environment, which overrules the configuration file.

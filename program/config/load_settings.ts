@@ -106,13 +106,32 @@ export function combine(args: Arguments, { environment, file }: OtherChoices): C
     return [name, confine(site, isOwn ? file?.isNamed === true : isNamed)] as const;
   });
   const tlsCert = judgeAt(command, ["tls.cert"], () => withoutEmptyDirectories(command.tlsCert));
+  checkHttps({ ...command, tlsCert });
   const isCertificateNamed = file?.program.tlsCert !== undefined ||
     [args, environment].some((choices) => nameIn(choices, "tls.cert") !== null);
-  if (command.httpsPort !== null && !isCertificateNamed && command.acme.length === 0) {
+  const hasOther = command.https || command.acme.length > 0;
+  if (command.httpsPort !== null && !isCertificateNamed && !hasOther) {
     const line = "--https-port needs a certificate: --tls-cert FILE, or the directory of one";
     throw new UsageError(withPlace(command, ["tls.port"], line));
   }
   return { ...command, tlsCert, site: confine(command.site, isNamed), hosts: new Map(hosts) };
+}
+
+/** Checks that `--https` is not used with what needs another certificate. @throws {UsageError} */
+function checkHttps(command: CommandLine): void {
+  if (!command.https) return;
+  const bad = (line: string) => new UsageError(withPlace(command, ["https"], line));
+  const { tlsCert: [cert], tlsKey: [key], hsts } = command;
+  const flag = cert !== undefined ? `--tls-cert ${cert}` : key !== undefined ? `--tls-key ${key}` : null;
+  if (flag !== null) {
+    throw bad(
+      `--https makes a certificate of its own, and ${printable(flag)} names another one: leave one out`,
+    );
+  }
+  if (hsts === null) return;
+  throw bad(
+    "--https is for development, and --hsts would keep browsers from http://localhost on every port: leave one out, as by --no-hsts",
+  );
 }
 
 /** True if a source that counts more sets `key`, so that ignoring the file changes nothing. */

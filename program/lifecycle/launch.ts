@@ -14,6 +14,7 @@ import {
 } from "../../ffi/process/child.ts";
 import { withoutLowPorts } from "../../ffi/process/privileges.ts";
 import { environmentVariable, hideEnvironmentVariable } from "../../ffi/process/process.ts";
+import type { NamedCertificate } from "../../server/tls_options.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import { handedOver } from "../listening/activation.ts";
 import type { CompanionConfiguration, Upgrade, WorkerConfiguration } from "../workers/messages.ts";
@@ -84,6 +85,11 @@ export function namedDescriptors(launchContext: LaunchContext | null): readonly 
 /** Returns the sockets of the program that this one replaces, or an empty list. */
 export function inheritedBy(launchContext: LaunchContext | null): readonly InheritedSocket[] {
   return launchContext?.message.kind === "succession" ? launchContext.message.sockets : [];
+}
+
+/** Returns the certificates of `--https` in the program that this one replaces; null if there are none. */
+export function certificatesOf(launchContext: LaunchContext | null): readonly NamedCertificate[] | null {
+  return launchContext?.message.kind === "succession" ? launchContext.message.certificates ?? null : null;
 }
 
 /**

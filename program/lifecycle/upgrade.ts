@@ -8,6 +8,7 @@ import { hangUp } from "../../ffi/process/child.ts";
 import { processId } from "../../ffi/process/process.ts";
 import { describeEnd } from "../workers/supervisor.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
+import type { NamedCertificate } from "../../server/tls_options.ts";
 import type { Upgrade } from "../workers/messages.ts";
 import type { InheritedSocket } from "../listening/inherited_socket.ts";
 import { ChildProcess, type Launch } from "../workers/child_process.ts";
@@ -23,6 +24,8 @@ export interface Predecessor {
   sockets(): readonly InheritedSocket[];
   /** Returns what the keys of session tickets are made of, in base64; undefined without TLS. */
   ticketSecret(): string | undefined;
+  /** Returns the certificates of `--https`; undefined without it. */
+  certificates(): readonly NamedCertificate[] | undefined;
   /** Called when the successor, process `pid`, serves. This program may end then. */
   succeeded(pid: number): void;
   warn(message: string): void;
@@ -76,10 +79,12 @@ export class UpgradeAttempts {
       if (!this.#isCancelled) warn(`The new program ${why}: this one keeps running`);
     };
     const ticketSecret = this.#predecessor.ticketSecret();
+    const certificates = this.#predecessor.certificates();
     const message: Upgrade = {
       kind: "succession",
       sockets: this.#predecessor.sockets(),
       ...ticketSecret === undefined ? {} : { ticketSecret },
+      ...certificates === undefined ? {} : { certificates },
     };
     try {
       this.#isTrying = true;

@@ -42,6 +42,9 @@ export function checkAcme(command: CommandLine): AcmeSettings | null {
     if (useless === undefined && !command.acmeStaging) return null;
     throw new UsageError(`${flagOf(useless ?? "acmeStaging")} needs names: --acme NAME`);
   }
+  if (command.https) {
+    throw refused(["acme.names"], "--https is for development, and --acme for the open web: give one of them");
+  }
   for (const root of rootsOf(command)) {
     const overlap = overlapOf(settings.dir, root);
     if (overlap === null) continue;

@@ -12,7 +12,7 @@ import { describeAccount } from "../security/privileges.ts";
 import type { ListeningSocket } from "../../server/listen/open.ts";
 import type { Sandbox } from "../security/sandbox.ts";
 import { printable } from "../../server/usage_error.ts";
-import { describeTls } from "./certificates.ts";
+import { describeCertificates, describeTls, type LoadedCertificates } from "./certificates.ts";
 import { formLines, passwordLines } from "./site_warnings.ts";
 import { terminalLanguage } from "../terminal/language.ts";
 import { describeListening } from "../listening/listen.ts";
@@ -31,6 +31,8 @@ export interface Facts {
   readonly account: Account;
   /** Null when the sandbox is switched off. */
   readonly sandbox: Sandbox | null;
+  /** Null without TLS. */
+  readonly certificates?: LoadedCertificates | null;
   /** The process ids of the workers; empty without workers. */
   readonly workers?: readonly number[];
 }
@@ -38,7 +40,7 @@ export interface Facts {
 /** Prints the greeting, and with `--verbose` all settings. */
 export function announce(
   command: CommandLine,
-  { sockets, adminSockets, site, account, sandbox, workers = [] }: Facts,
+  { sockets, adminSockets, site, account, sandbox, certificates = null, workers = [] }: Facts,
 ): void {
   if (command.verbosity === "quiet") return;
   const { listening } = sockets;
@@ -50,11 +52,15 @@ export function announce(
   const what = site === null ? command.handler : command.site.root;
   printPlaces(`Serving ${what}`, listening, site !== null);
   printPlaces("Admin", adminSockets, true);
+  certificates?.notes?.map(printable).forEach(print);
   if (command.verbosity === "normal") return;
   printSetting("version", `${config.version}, Deno ${Deno.version.deno}, ${Deno.build.arch}`);
   printSetting("config", command.config ?? "none");
   for (const line of describeListening(sockets, command)) printSetting("listening", line);
-  if (command.tlsCert.length > 0) printSetting("TLS", describeTls(command.tlsProfile));
+  if (certificates !== null) printSetting("TLS", describeTls(command.tlsProfile));
+  if (certificates !== null && command.https) {
+    for (const line of describeCertificates(certificates)) printSetting("certificate", printable(line));
+  }
   if (workers.length > 0) printSetting("workers", `${workers.length} (processes ${workers.join(", ")})`);
   printSetting("poller", `${command.poller}${command.coroutine ? ", a coroutine for each connection" : ""}`);
   printSetting("limits", describeLimits(command));

@@ -24,6 +24,7 @@ import { certificatePath, Store } from "../acme/store.ts";
 import { certificateFiles } from "../config/certificate_files.ts";
 import { type ConfigPath, withPlace } from "../config/config_place.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
+import { checkSites, makeLocalCertificate } from "./local_certificate.ts";
 import { currentAccount, describeAccount } from "../security/privileges.ts";
 
 type Settings = Pick<CommandLine, "tlsCert" | "tlsKey"> & AcmeChoices;
@@ -34,9 +35,11 @@ const DAY_MS = 86_400_000;
 
 /** What the settings name, and what it says. */
 export interface LoadedCertificates {
-  /** The texts of the files. */
+  /** The texts of the files, or what was made for `--https`. */
   readonly certificates: readonly NamedCertificate[];
   readonly facts: readonly CertificateFacts[];
+  /** Lines for the user; missing: none. */
+  readonly notes?: readonly string[];
 }
 
 /** The paths of all files with certificates and keys. */
@@ -49,11 +52,16 @@ export function certificateFilesOf(settings: Settings): string[] {
 }
 
 /**
- * Reads the files that the settings name. Returns null if they name none.
+ * Reads the files that the settings name, or makes the certificate of `--https`. Returns null if there is to be none.
+ * `inherited` has the certificates of the process that this one replaces.
  * @throws {UsageError} that names the file, and what is wrong with it
  * @throws {OpensslMissing}
  */
-export function loadCertificates(command: CommandLine): LoadedCertificates | null {
+export function loadCertificates(
+  command: CommandLine,
+  inherited: readonly NamedCertificate[] | null = null,
+): LoadedCertificates | null {
+  if (command.https) return loadLocal(command, inherited);
   try {
     return readAll(command);
   } catch (error) {
@@ -65,6 +73,17 @@ export function loadCertificates(command: CommandLine): LoadedCertificates | nul
     });
     const path: ConfigPath = keyAt >= 0 ? ["tls.key", keyAt] : ["tls.cert", Math.max(certAt, 0)];
     throw new UsageError(withPlace(command, path, error.message));
+  }
+}
+
+/** The authority is read anew, unless this process has a user who may not. */
+function loadLocal(command: CommandLine, inherited: readonly NamedCertificate[] | null): LoadedCertificates {
+  try {
+    return makeLocalCertificate(command);
+  } catch (error) {
+    if (inherited === null || !(error instanceof UsageError)) throw error;
+    checkSites(command);
+    return { certificates: inherited, facts: factsOf(readCertificates(inherited)) };
   }
 }
 
@@ -168,9 +187,9 @@ function textOf(file: string): string {
   }
 }
 
-/** Returns a line for each certificate: its names, issuer, end, chain and key; and one for the profile. */
-export function describeCertificates({ certificates, facts }: LoadedCertificates, profile: string): string[] {
-  const lines = facts.flatMap((fact, i) => {
+/** Returns a line for each certificate: its names, issuer, end, chain and key. */
+export function describeCertificates({ certificates, facts }: LoadedCertificates): string[] {
+  return facts.flatMap((fact, i) => {
     if (isStandIn(fact)) return [];
     const { names, issuer, notAfterMs, chainLength, keyType } = fact;
     const chain = chainLength === 1 ? "no chain" : `a chain of ${chainLength}`;
@@ -179,7 +198,6 @@ export function describeCertificates({ certificates, facts }: LoadedCertificates
       names.join(", ") || "no host"
     }, ${keyType}, until ${end}, ${chain}, issued by ${issuer}`;
   });
-  return [...lines, `TLS ${describeTls(profile)}`];
 }
 
 /** Describes what the libraries and the kernel do for TLS, for `--check` and `--verbose`. */

@@ -23,6 +23,7 @@ import { answersChallenges } from "./acme.ts";
 import { certificateFilesOf } from "./certificates.ts";
 import { wayOf } from "./renewal.ts";
 import { logPathsOf, type Logs } from "./logs.ts";
+import { offerRoot } from "./root_certificate.ts";
 import { printer, warn } from "../terminal/output.ts";
 import { CurrentSite, rootsOf } from "./sites.ts";
 
@@ -77,6 +78,7 @@ export function prepare(
   tls: TlsMaterial | null,
 ): Prepared {
   const { poller, keepAlive, handler, coroutine } = command;
+  if (command.https && tls !== null) offerRoot(tls.certificates);
   if (command.admin !== null) keepUsageReadable(); // the sandbox would not let it be opened later
   const site = opened === null ? null : new CurrentSite(opened);
   // A coroutine keeps its handler across a reload, so that handler has to look up the current site.

@@ -16,6 +16,8 @@ import { HELD_BODY_BYTES_MAX, HELD_FILE_BYTES_MIN } from "../../server/limits.ts
 import type { CacheSnapshot } from "../../server/metrics/statistics.ts";
 import { type ConfigPath, placeOf, placeOfRule } from "../config/config_place.ts";
 import { onlyOverTls, withHsts } from "./hsts.ts";
+import { checkSites } from "./local_certificate.ts";
+import { withRoot } from "./root_certificate.ts";
 import { warn } from "../terminal/output.ts";
 import { sharedLines } from "../terminal/shared_lines.ts";
 
@@ -90,7 +92,9 @@ export async function openSites(
     HELD_BODY_BYTES_MAX,
   );
   if (command.handler !== "static") return null;
+  checkSites(command);
   const site = await withSites(command, () => staticHandler(siteOptionsOf(command, listening, onWarning)));
+  if (command.https) return withRoot(site);
   return command.hsts === null ? site : onlyOverTls(site, command.hsts);
 }
 

@@ -55,6 +55,8 @@ export interface Upgrade {
   readonly sockets: readonly InheritedSocket[];
   /** What the keys of session tickets are made of, in base64; missing without TLS. */
   readonly ticketSecret?: string;
+  /** The certificates of `--https`, which the successor's user may not be able to make; missing without it. */
+  readonly certificates?: readonly NamedCertificate[];
 }
 
 /** A message to a worker. */

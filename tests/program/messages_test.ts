@@ -17,13 +17,16 @@ Deno.test("a subcommand of another server, or a second directory, is named, with
   using site = new Site({ "site/index.html": "hello", "start/index.html": "start" });
   assertEquals(
     await mistake(["start", "site"], site.root),
-    'epollet: Unexpected argument "start": epollet has no subcommands: write "epollet site" or "epollet 7890 site"',
+    'epollet: Unexpected argument "start": epollet serves without a subcommand: write "epollet site" or "epollet 7890 site"',
   );
   assertEquals(
     await mistake(["a", "b"], site.root),
     'epollet: Unexpected argument "a": expected a port and a directory, and neither begins with a digit: write "epollet b" or "epollet 7890 b"',
   );
-  assertStringIncludes(await mistake(["serve"], site.root), ': epollet has no subcommands: write "epollet"');
+  assertStringIncludes(
+    await mistake(["serve"], site.root),
+    ': epollet serves without a subcommand: write "epollet"',
+  );
   const command = programCommand(["start", "0"]);
   await using program = await Program.startCommand(command, site.root); // a directory may have such a name
   assertStringIncludes(program.greeting, "Serving start at ");

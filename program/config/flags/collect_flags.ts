@@ -96,9 +96,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   watch: "what changes is served at once, and no page is reloaded",
   live: "what changes is served at once, and no page is reloaded",
   open: "there is none: open the address that it prints",
-  ssl: "there is none: put a proxy in front that speaks TLS (docs/deploy.md)",
-  tls: "there is none: put a proxy in front that speaks TLS (docs/deploy.md)",
-  https: "there is none: put a proxy in front that speaks TLS (docs/deploy.md)",
+  ssl: "it is --tls-cert FILE here, or --https for development",
+  tls: "it is --tls-cert FILE here, or --https for development",
 };
 
 /** The error for an unknown flag; `written` is the whole argument, since letters behind one hyphen are flags of their own. */

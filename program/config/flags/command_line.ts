@@ -20,7 +20,7 @@ import { collectFlags } from "./collect_flags.ts";
 import { FLAG_FORMS } from "./flag_forms.ts";
 
 /** Said of a subcommand of other servers. */
-export const NO_SUBCOMMANDS = "epollet has no subcommands";
+export const NO_SUBCOMMANDS = "epollet serves without a subcommand";
 
 /** True for a word that is a subcommand of other servers. */
 export function isSubcommand(word: string): boolean {

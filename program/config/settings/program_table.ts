@@ -80,6 +80,14 @@ export const PROGRAM_GROUPS = {
   },
 
   TLS: {
+    https: entry({
+      kind: SWITCH,
+      default: false,
+      fixed: "always",
+      help: "HTTPS for development, by a certificate of a local authority (epollet trust)",
+      description:
+        "HTTPS for development: the certificate is made at the start and signed by a local authority, which epollet trust makes browsers trust. Not beside tls.cert.",
+    }),
     tlsCert: entry({
       key: "tls.cert",
       kind: CERTIFICATES,
