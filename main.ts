@@ -83,7 +83,9 @@ async function main(argv: readonly string[]): Promise<void> {
     const kind = kindOfLaunch();
     const workerLaunch = kind === "worker" || kind === "companion" ? readLaunchContext() : null;
     const first = workerLaunch?.message;
-    const config = first?.kind === "configuration" || first?.kind === "companion" ? first.config : readConfig(args);
+    const config = first?.kind === "configuration" || first?.kind === "companion"
+      ? first.config
+      : readConfig(args);
     const warnings = workerLaunch === null ? unknownVariables() : [];
     const command = await loadSettings(args, config, (line) => warnings.push(line));
     if (command.action === "explain") {

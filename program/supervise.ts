@@ -17,7 +17,7 @@ import { adminService, adminToInherit, listenForAdmin } from "./setup/admin.ts";
 import { answersChallenges, checkAcme, checkWritable, prepareDirectory } from "./setup/acme.ts";
 import { loadCertificates, namesWithoutCertificate } from "./setup/certificates.ts";
 import { ChallengeWatch } from "./setup/challenge_watch.ts";
-import { type Renewing, renewalOf } from "./setup/local_renewal.ts";
+import { renewalOf, type Renewing } from "./setup/local_renewal.ts";
 import { ticketSecretOf } from "./lifecycle/ticket_secret.ts";
 import { announce } from "./setup/announce.ts";
 import { Companion } from "./workers/companion_process.ts";

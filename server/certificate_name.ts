@@ -22,7 +22,8 @@ export function readCertificateName(text: string): string {
     throw new Expected(`${EXAMPLE}: not an IP address, and no port`);
   }
   const name = asciiOf(text.trim().toLowerCase());
-  const isName = name.length > 0 && name.length <= NAME_CHARACTERS_MAX && name.split(".").every((label) => LABEL.test(label));
+  const isName = name.length > 0 && name.length <= NAME_CHARACTERS_MAX &&
+    name.split(".").every((label) => LABEL.test(label));
   if (!isName) throw new Expected(EXAMPLE);
   return name;
 }

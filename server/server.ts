@@ -50,7 +50,7 @@ type Changing = "handler" | "limits" | "addressLimits" | "keepAliveFields" | "ke
 export class Server {
   /** The first of {@linkcode addresses}. */
   readonly address: SocketAddress;
-  /** The addresses on which the server listens. */
+  /** Where the server listens. */
   readonly addresses: readonly SocketAddress[];
   /** Called in the loop when no more clients are accepted, after {@linkcode shutdown}. */
   onStoppedAccepting: () => void = () => {};
@@ -176,12 +176,9 @@ export class Server {
     this.#tls?.update(tls);
   }
 
-  /**
-   * Answers authorities that try by TLS whether a name leads here (RFC 8737), with a certificate for each name. Must be
-   * called once before {@linkcode run}, if it is ever called. Returns a line for each one that cannot be used.
-   */
-  answerChallenges(certificates: Readonly<Record<string, TlsCertificate>>): string[] {
-    return this.#tls?.answerChallenges(certificates) ?? [];
+  /** Answers authorities by TLS (RFC 8737), with a certificate for each name. Returns a line for each unusable one. */
+  answerChallenges(given: Readonly<Record<string, TlsCertificate>>): string[] {
+    return this.#tls?.answerChallenges(given) ?? [];
   }
 
   /** The number of connections, without those of {@linkcode listenAlso}. */

@@ -13,6 +13,9 @@ const CTRL = { setServerName: 55, setMinVersion: 123 } as const;
 const SSL_VERIFY_PEER = 1;
 const SSL_ERROR = { wantRead: 2, wantWrite: 3, systemCall: 5, zeroReturn: 6 } as const;
 
+/** Where distributions keep the authorities that they trust, in one file. */
+const BUNDLES = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
+
 /** A server that was not trusted, or a connection that failed. `message` completes a sentence after "because". */
 export class TlsClientError extends Error {
   /** Always `"TlsClientError"`. */
@@ -41,9 +44,10 @@ export class ClientTrust {
     this.pointer = present(ssl.SSL_CTX_new(ssl.TLS_client_method()), "SSL_CTX_new");
     ssl.SSL_CTX_ctrl(this.pointer, CTRL.setMinVersion, TLS1_2, null);
     ssl.SSL_CTX_set_verify(this.pointer, SSL_VERIFY_PEER, null);
-    const loaded = file === null
-      ? ssl.SSL_CTX_set_default_verify_paths(this.pointer)
-      : ssl.SSL_CTX_load_verify_locations(this.pointer, cString(file), null);
+    const load = (path: string) => ssl.SSL_CTX_load_verify_locations(this.pointer, cString(path), null);
+    const loaded = file === null ? ssl.SSL_CTX_set_default_verify_paths(this.pointer) : load(file);
+    // The library may look in a directory that only another package makes.
+    if (file === null) BUNDLES.forEach(load);
     crypto.ERR_clear_error();
     if (loaded !== 1) throw new TlsClientError(`${file} has no certificate in PEM`);
   }
@@ -85,7 +89,9 @@ export class TlsClient {
       const words = text === null ? `error ${verified}` : new Deno.UnsafePointerView(text).getCString();
       return new TlsClientError(`its certificate is not trusted: ${words}`, true);
     }
-    if (reason === SSL_ERROR.wantRead || reason === SSL_ERROR.wantWrite) return new TlsClientError("timed out");
+    if (reason === SSL_ERROR.wantRead || reason === SSL_ERROR.wantWrite) {
+      return new TlsClientError("timed out");
+    }
     if (reason === SSL_ERROR.systemCall) return new TlsClientError("the connection was lost, or timed out");
     return new TlsClientError(sentence);
   }

@@ -47,7 +47,9 @@ export class Authority {
     if (this.#urls !== null) return this.#urls;
     const answer = ask(this.directory, this.#trust, { method: "GET" });
     if (answer.status !== 200) {
-      throw new AcmeProblem(`${this.directory.href} answers with status ${answer.status}: is it a directory of ACME?`);
+      throw new AcmeProblem(
+        `${this.directory.href} answers with status ${answer.status}: is it a directory of ACME?`,
+      );
     }
     const urls = this.#jsonOf(answer);
     for (const name of ["newNonce", "newAccount", "newOrder"]) this.urlIn(urls, name);
@@ -73,7 +75,9 @@ export class Authority {
   /** Returns the profiles that can be asked for; none if the authority has none. */
   get profiles(): string[] {
     const { meta } = this.#read();
-    const profiles: unknown = typeof meta === "object" && meta !== null ? Reflect.get(meta, "profiles") : null;
+    const profiles: unknown = typeof meta === "object" && meta !== null
+      ? Reflect.get(meta, "profiles")
+      : null;
     return typeof profiles === "object" && profiles !== null ? Object.keys(profiles).map(shown) : [];
   }
 
@@ -126,7 +130,11 @@ export class Authority {
   }
 
   /** Sends a signed request, and returns the JSON of the answer. @throws {HttpsError | AcmeProblem} */
-  postForJson(url: URL, signer: Signer, payload: object | null): { readonly json: Json; readonly answer: Answer } {
+  postForJson(
+    url: URL,
+    signer: Signer,
+    payload: object | null,
+  ): { readonly json: Json; readonly answer: Answer } {
     const answer = this.post(url, signer, payload);
     return { json: this.#jsonOf(answer), answer };
   }

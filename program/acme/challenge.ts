@@ -75,7 +75,9 @@ function challengeCertificate(name: string, answer: string): string {
 export function readChallenges(directory: string | null, others: string | null): Challenges {
   const http: Record<string, string> = {};
   const tls: Record<string, { cert: string; key?: string }> = {};
-  for (const file of directory === null ? [] : namesIn(`${directory}/${CHALLENGES}`).slice(0, CHALLENGES_MAX)) {
+  for (
+    const file of directory === null ? [] : namesIn(`${directory}/${CHALLENGES}`).slice(0, CHALLENGES_MAX)
+  ) {
     const text = file.startsWith(".") ? null : read(`${directory}/${CHALLENGES}/${file}`);
     if (text === null) continue;
     if (file.endsWith(PEM)) tls[file.slice(0, -PEM.length)] = { cert: text };

@@ -82,7 +82,9 @@ function askOnce(url: URL, trust: ClientTrust, question: Question): Answer {
       client.send(encode(url, question));
       return readAnswer(client, url, question.method === "HEAD", () => {
         const leftMs = endMs - performance.now();
-        if (leftMs <= 0) throw new HttpsError(`${url.host} takes longer than ${ANSWER_PATIENCE_MS / 1000} s to answer`);
+        if (leftMs <= 0) {
+          throw new HttpsError(`${url.host} takes longer than ${ANSWER_PATIENCE_MS / 1000} s to answer`);
+        }
         setCallTimeout(fd, leftMs);
       });
     } finally {
@@ -172,7 +174,11 @@ function readAnswer(client: TlsClient, url: URL, hasNoBody: boolean, beforeCall:
     if (body !== null && body.length > ANSWER_BODY_BYTES_MAX) throw bad("too long a body");
     const isWhole = body !== null && (isChunked || (length === null ? isOver : body.length >= length));
     if (isWhole) {
-      return { status, fields, text: new TextDecoder().decode(length === null ? body : body.subarray(0, length)) };
+      return {
+        status,
+        fields,
+        text: new TextDecoder().decode(length === null ? body : body.subarray(0, length)),
+      };
     }
     if (isOver) throw bad("half of a response");
     more();

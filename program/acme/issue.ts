@@ -11,7 +11,14 @@ import { isToken, writeChallenge } from "./challenge.ts";
 import type { Answer } from "./https.ts";
 import { base64url } from "./jws.ts";
 import { POLL_MS, STEP_PATIENCE_MS } from "./limits.ts";
-import { AcmeProblem, type ChallengeType, describeChallenge, describeRefusal, readProblem, shown } from "./problem.ts";
+import {
+  AcmeProblem,
+  type ChallengeType,
+  describeChallenge,
+  describeRefusal,
+  readProblem,
+  shown,
+} from "./problem.ts";
 import type { Store } from "./store.ts";
 
 const CHAIN_TYPE = "application/pem-certificate-chain";
@@ -80,7 +87,10 @@ async function issueBy(scene: Scene, type: ChallengeType): Promise<string> {
     if (begun["status"] === "ready") {
       authority.post(finalize, account, { csr: base64url(makeRequest(key, [order.name])) });
     }
-    const done = await settled(scene, () => authority.postForJson(url, account, null), ["processing", "ready"]);
+    const done = await settled(scene, () => authority.postForJson(url, account, null), [
+      "processing",
+      "ready",
+    ]);
     if (done["status"] !== "valid") {
       throw new AcmeProblem(describeRefusal(readProblem(done["error"]), 200));
     }
@@ -102,7 +112,8 @@ function newOrder({ authority, account, order }: Scene): { readonly json: Json; 
   try {
     return authority.postForJson(url, account, { ...payload, replaces });
   } catch (error) {
-    const mayBeReplaces = error instanceof AcmeProblem && ["alreadyReplaced", "malformed"].includes(error.type);
+    const mayBeReplaces = error instanceof AcmeProblem &&
+      ["alreadyReplaced", "malformed"].includes(error.type);
     if (!mayBeReplaces) throw error;
     return authority.postForJson(url, account, payload);
   }
@@ -122,7 +133,10 @@ async function authorize(scene: Scene, url: URL, type: ChallengeType): Promise<v
   using _ = writeChallenge(store, type, name, token, account.key);
   await tasks.published();
   authority.post(authority.urlIn(challenge, "url"), account, {});
-  const done = await settled(scene, () => authority.postForJson(url, account, null), ["pending", "processing"]);
+  const done = await settled(scene, () => authority.postForJson(url, account, null), [
+    "pending",
+    "processing",
+  ]);
   if (done["status"] === "valid") return;
   const tried = (Array.isArray(done["challenges"]) ? done["challenges"] as Json[] : [])
     .find((one) => one?.["type"] === type);
@@ -141,7 +155,9 @@ async function settled(
     const { status } = json;
     if (typeof status !== "string") throw new AcmeProblem(`${authority.host} sends no status`);
     if (!passing.includes(status)) return json;
-    if (performance.now() > endMs) throw new AcmeProblem(`${authority.host} does not decide: it says ${shown(status)}`);
+    if (performance.now() > endMs) {
+      throw new AcmeProblem(`${authority.host} does not decide: it says ${shown(status)}`);
+    }
     const asked = retryAfterMs(answer) ?? pauseMs;
     await tasks.pause(Math.min(Math.max(asked, POLL_MS.least), POLL_MS.most));
   }
@@ -156,7 +172,9 @@ function check({ authority, order: { name } }: Scene, key: PrivateKey, text: str
     const { free, names, notAfterMs } = readCertificate(encode(chain), encode(pem));
     free();
     if (!names.includes(name)) throw new AcmeProblem(`${authority.host} sends a certificate for other names`);
-    if (notAfterMs < Date.now()) throw new AcmeProblem(`${authority.host} sends a certificate that has expired`);
+    if (notAfterMs < Date.now()) {
+      throw new AcmeProblem(`${authority.host} sends a certificate that has expired`);
+    }
   } catch (error) {
     if (!(error instanceof PemError)) throw error;
     throw new AcmeProblem(`${authority.host} sends a certificate that cannot be used: it ${error.message}`);

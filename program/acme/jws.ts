@@ -65,7 +65,11 @@ export function sign(key: PrivateKey, { url, nonce, kid }: Protected, payload: o
   const header = encoded({ alg: "ES256", ...(kid === null ? { jwk: jwkOf(key) } : { kid }), nonce, url });
   const body = payload === null ? "" : encoded(payload);
   const signed = new TextEncoder().encode(`${header}.${body}`) as Uint8Array<ArrayBuffer>;
-  return JSON.stringify({ protected: header, payload: body, signature: base64url(plainSignature(key.sign(signed))) });
+  return JSON.stringify({
+    protected: header,
+    payload: body,
+    signature: base64url(plainSignature(key.sign(signed))),
+  });
 }
 
 /** Returns the proof that the account of `key` belongs to an account of the authority's own. */

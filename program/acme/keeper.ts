@@ -170,11 +170,15 @@ export class Keeper {
     try {
       const types = this.#types;
       if (types.length === 0) {
-        throw new AcmeProblem("no listener can answer the authority: give --redirect-http 80, or listen on port 443");
+        throw new AcmeProblem(
+          "no listener can answer the authority: give --redirect-http 80, or listen on port 443",
+        );
       }
       const { profiles } = authority;
       if (profile !== null && !profiles.includes(profile)) {
-        throw new AcmeProblem(`${authority.host} has no profile "${profile}": it has ${profiles.join(", ") || "none"}`);
+        throw new AcmeProblem(
+          `${authority.host} has no profile "${profile}": it has ${profiles.join(", ") || "none"}`,
+        );
       }
       const replaces = facts === null || pem === null ? null : certificateIdentifier(pem);
       const order = { name, types, profile, replaces };
@@ -185,7 +189,11 @@ export class Keeper {
       const renewAtMs = info.renewAtMs ?? usualRenewal(got, Math.random());
       writeState(this.store, name, afterSuccess(this.#settings, renewAtMs, info.askAgainAtMs, Date.now()));
       const until = dateOf(got.notAfterMs);
-      this.#tasks.log(`${name}: certificate from ${authority.host}, valid until ${until}, renewed from ${dateOf(renewAtMs)} on`);
+      this.#tasks.log(
+        `${name}: certificate from ${authority.host}, valid until ${until}, renewed from ${
+          dateOf(renewAtMs)
+        } on`,
+      );
     } finally {
       account.key.free();
     }
@@ -198,7 +206,8 @@ export class Keeper {
       const { json } = authority.postForJson(new URL(account.url), account, null);
       if (json["status"] === "valid") return account;
     } catch (error) {
-      const isGone = error instanceof AcmeProblem && ["accountDoesNotExist", "unauthorized"].includes(error.type);
+      const isGone = error instanceof AcmeProblem &&
+        ["accountDoesNotExist", "unauthorized"].includes(error.type);
       if (!isGone) {
         account.key.free();
         throw error;
@@ -229,7 +238,11 @@ function withStop(sentence: string): string {
 function describeNext({ tryAgainAtMs }: SavedState): string {
   if (tryAgainAtMs === null) return "It has failed for 30 days and is not tried again before the next start";
   const seconds = Math.max(Math.round((tryAgainAtMs - Date.now()) / 1000), 1);
-  const text = seconds < 120 ? `${seconds} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+  const text = seconds < 120
+    ? `${seconds} s`
+    : seconds < 7200
+    ? `${Math.round(seconds / 60)} min`
+    : `${Math.round(seconds / 3600)} h`;
   return `Next try in ${text}`;
 }
 

@@ -28,7 +28,10 @@ export const NONCE_ATTEMPTS_MAX = 12;
 /** How long one challenge, or one certificate, may take. */
 export const STEP_PATIENCE_MS: number = 3 * MINUTE_MS;
 /** The pauses between two questions about a challenge or a certificate. */
-export const POLL_MS: { readonly least: number; readonly most: number } = { least: SECOND_MS, most: 15 * SECOND_MS };
+export const POLL_MS: { readonly least: number; readonly most: number } = {
+  least: SECOND_MS,
+  most: 15 * SECOND_MS,
+};
 /** The characters of an authority's explanation that are logged. */
 export const DETAIL_CHARACTERS_MAX = 300;
 

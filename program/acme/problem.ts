@@ -34,7 +34,10 @@ export interface ProblemDocument {
 
 /** Returns what a problem document says; empty texts for something else. */
 export function readProblem(json: unknown): ProblemDocument {
-  const { type, detail, subproblems } = (typeof json === "object" && json !== null ? json : {}) as Record<string, unknown>;
+  const { type, detail, subproblems } = (typeof json === "object" && json !== null ? json : {}) as Record<
+    string,
+    unknown
+  >;
   const first = Array.isArray(subproblems) ? subproblems[0] : undefined;
   const inner = typeof first === "object" && first !== null ? Reflect.get(first, "detail") : undefined;
   return {
@@ -51,7 +54,8 @@ export function shown(text: string): string {
 
 const ADVICE: Readonly<Record<string, string>> = {
   rateLimited: "the authority's limit is reached; it is asked again later",
-  externalAccountRequired: "the authority wants an account of its own: name its credentials by --acme-eab FILE",
+  externalAccountRequired:
+    "the authority wants an account of its own: name its credentials by --acme-eab FILE",
   rejectedIdentifier: "the authority gives no certificate for this name",
   caa: "a CAA record in DNS forbids this authority",
   dns: "the name has no address in DNS that the authority finds",
@@ -71,8 +75,11 @@ const CAUSES: readonly (readonly [pattern: RegExp, cause: string, question: (por
   [/time(d )?out|deadline exceeded/i, "no answer in time", (port) => `Does a firewall block port ${port}?`],
   [/failed to connect/i, "no connection", (port) => `Is port ${port} open?`],
   [/no route|unreachable/i, "no route to the host", () => "Does the name lead to this machine in DNS?"],
-  [/no such host|nxdomain|no valid (a|ip)|servfail|looking up/i, "the name has no address in DNS", () =>
-    "Has it an A or AAAA record?"],
+  [
+    /no such host|nxdomain|no valid (a|ip)|servfail|looking up/i,
+    "the name has no address in DNS",
+    () => "Has it an A or AAAA record?",
+  ],
 ];
 
 /** Returns why a challenge was not met, as an operator understands it. */
@@ -85,5 +92,7 @@ export function describeChallenge(name: string, type: ChallengeType, { detail }:
     const [, cause, question] = known;
     return `the authority could not ${what}: ${cause}. ${question(port)}`;
   }
-  return `the authority could not ${what}: ${detail || "it gives no reason"}. Does port ${port} of that name lead to this server?`;
+  return `the authority could not ${what}: ${
+    detail || "it gives no reason"
+  }. Does port ${port} of that name lead to this server?`;
 }

@@ -39,8 +39,12 @@ export function certificateIdentifier(pem: string): string | null {
   const outer = valueAt(der, found + AUTHORITY_KEY.length);
   const list = valueAt(der, outer.start);
   const key = valueAt(der, list.start);
-  if (outer.tag !== TAG.octetString || list.tag !== TAG.sequence || key.tag !== TAG.keyIdentifier) return null;
-  return `${base64url(der.subarray(key.start, key.end))}.${base64url(der.subarray(serial.start, serial.end))}`;
+  if (outer.tag !== TAG.octetString || list.tag !== TAG.sequence || key.tag !== TAG.keyIdentifier) {
+    return null;
+  }
+  return `${base64url(der.subarray(key.start, key.end))}.${
+    base64url(der.subarray(serial.start, serial.end))
+  }`;
 }
 
 /** What an authority suggests. */
@@ -59,7 +63,9 @@ export function askForRenewalInfo(authority: Authority, pem: string): RenewalInf
     const identifier = certificateIdentifier(pem);
     if (identifier === null || !authority.has("renewalInfo")) return nothing;
     const base = authority.urlOf("renewalInfo");
-    const found = authority.get(authority.checked(`${base.href.replace(/\/$/, "")}/${identifier}`, "renewalInfo"));
+    const found = authority.get(
+      authority.checked(`${base.href.replace(/\/$/, "")}/${identifier}`, "renewalInfo"),
+    );
     if (found === null) return nothing;
     const window = (found.json["suggestedWindow"] ?? {}) as { start?: unknown; end?: unknown };
     const [start, end] = [Date.parse(String(window.start)), Date.parse(String(window.end))];

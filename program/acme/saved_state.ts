@@ -135,7 +135,12 @@ export function atStart(state: SavedState): SavedState {
 }
 
 /** Returns the state after a certificate was got. */
-export function afterSuccess(wanted: Wanted, renewAtMs: number, askAgainAtMs: number, nowMs: number): SavedState {
+export function afterSuccess(
+  wanted: Wanted,
+  renewAtMs: number,
+  askAgainAtMs: number,
+  nowMs: number,
+): SavedState {
   const { directory, profile } = wanted;
   return { ...FRESH, directory, profile, renewAtMs, askAgainAtMs, triedMs: nowMs };
 }

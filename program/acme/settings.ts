@@ -46,7 +46,9 @@ export function acmeSettingsOf(choices: AcmeChoices): AcmeSettings | null {
   const { acme, acmeEmail, acmeDirectory, acmeDir, acmeCa, acmeEab, acmeProfile, acmeStaging } = choices;
   if (acme.length === 0) return null;
   if (acmeStaging && acmeDirectory !== null) {
-    throw new UsageError("--acme-staging is the test service of Let's Encrypt, and --acme-directory names another authority: give one of them");
+    throw new UsageError(
+      "--acme-staging is the test service of Let's Encrypt, and --acme-directory names another authority: give one of them",
+    );
   }
   return {
     names: acme,
@@ -68,7 +70,9 @@ function defaultDirectory(): string {
   const home = environmentVariable("HOME");
   if (data?.startsWith("/") === true) return `${data}/epollet/acme`;
   if (home?.startsWith("/") === true) return `${home}/.local/share/epollet/acme`;
-  throw new UsageError("There is no place for certificates, since HOME is not set: name a directory by --acme-dir DIR");
+  throw new UsageError(
+    "There is no place for certificates, since HOME is not set: name a directory by --acme-dir DIR",
+  );
 }
 
 /** Reads the credentials of an account of the authority's own: its identifier and its key, with space between. @throws {UsageError} */

@@ -97,7 +97,9 @@ export function parseCertificate(args: readonly string[]): Parsed | null {
     if (text === undefined && (set === undefined || set === "")) return null;
     return judge(text === undefined ? variable : `--${name}`, text ?? set!, kind.read);
   };
-  const names = positionals.flatMap((text) => text.split(",")).map((name) => judge("name", name, readCertificateName));
+  const names = positionals.flatMap((text) => text.split(",")).map((name) =>
+    judge("name", name, readCertificateName)
+  );
   const settings = acmeSettingsOf({
     acme: [...new Set(names)],
     acmeEmail: read("email", EMAIL),
@@ -152,7 +154,12 @@ export async function getCertificates(args: readonly string[]): Promise<number> 
     const endMs = performance.now() + STEP_PATIENCE_MS;
     while (!await keeper.tend({ isForced, isByHand: true })) {
       if (performance.now() > endMs) {
-        throw new SystemError(`lock ${settings.dir}/lock`, "flock", EADDRINUSE, "another process asks the authority");
+        throw new SystemError(
+          `lock ${settings.dir}/lock`,
+          "flock",
+          EADDRINUSE,
+          "another process asks the authority",
+        );
       }
       await pause(LOCKED_MS);
     }
@@ -161,8 +168,12 @@ export async function getCertificates(args: readonly string[]): Promise<number> 
       else {
         const until = new Date(notAfterMs).toISOString().slice(0, 10);
         const isKept = before.get(name) === notAfterMs;
-        const next = nextTryMs === null ? "" : `, to be renewed from ${new Date(nextTryMs).toISOString().slice(0, 10)} on`;
-        console.log(`${certificatePath(settings.dir, name)} (${isKept ? "kept" : "new"}, until ${until}${next})`);
+        const next = nextTryMs === null
+          ? ""
+          : `, to be renewed from ${new Date(nextTryMs).toISOString().slice(0, 10)} on`;
+        console.log(
+          `${certificatePath(settings.dir, name)} (${isKept ? "kept" : "new"}, until ${until}${next})`,
+        );
       }
     }
   } finally {
@@ -210,7 +221,9 @@ class Answering {
     this.#servers = servers;
     this.#running = Promise.all(servers.map((server) => server.run())).then(() => {});
     if (this.types.length === 0) {
-      throw new UsageError(`${reasons.join("; ")}: start it as root, or name ports by --http-port and --tls-port`);
+      throw new UsageError(
+        `${reasons.join("; ")}: start it as root, or name ports by --http-port and --tls-port`,
+      );
     }
   }
 

@@ -15,7 +15,7 @@ import type { Account } from "../../ffi/process/privileges.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import type { ChallengeType } from "../acme/problem.ts";
-import { readState, factsFor, dueMs } from "../acme/saved_state.ts";
+import { dueMs, factsFor, readState } from "../acme/saved_state.ts";
 import { type AcmeSettings, acmeSettingsOf, authorityName, readExternalAccount } from "../acme/settings.ts";
 import { dateOf } from "../acme/keeper.ts";
 import { ACCOUNTS, CHALLENGES, Store } from "../acme/store.ts";
@@ -43,7 +43,10 @@ export function checkAcme(command: CommandLine): AcmeSettings | null {
     throw new UsageError(`${flagOf(useless ?? "acmeStaging")} needs names: --acme NAME`);
   }
   if (command.https) {
-    throw refused(["acme.names"], "--https is for development, and --acme for the open web: give one of them");
+    throw refused(
+      ["acme.names"],
+      "--https is for development, and --acme for the open web: give one of them",
+    );
   }
   for (const root of rootsOf(command)) {
     const overlap = overlapOf(settings.dir, root);
@@ -71,7 +74,8 @@ function flagOf(key: string): string {
 function overlapOf(directory: string, root: string): string | null {
   const own = realPath(directory);
   const site = realPath(root);
-  const isBelow = (path: string, other: string) => path === other || path.startsWith(other === "/" ? "/" : `${other}/`);
+  const isBelow = (path: string, other: string) =>
+    path === other || path.startsWith(other === "/" ? "/" : `${other}/`);
   if (isBelow(own, site)) return own === site ? "is" : "is in";
   return isBelow(site, own) ? "contains" : null;
 }
@@ -124,7 +128,9 @@ export function prepareDirectory(command: CommandLine, { dir }: AcmeSettings, ac
     if (account !== null) give(dir, made, account);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    throw new UsageError(withPlace(command, ["acme.dir"], `${error.message}: name another directory by --acme-dir DIR`));
+    throw new UsageError(
+      withPlace(command, ["acme.dir"], `${error.message}: name another directory by --acme-dir DIR`),
+    );
   }
 }
 
@@ -142,7 +148,9 @@ function give(dir: string, made: readonly string[], { uid, gid }: Account): void
 export function checkWritable(command: CommandLine, { dir }: AcmeSettings): void {
   const status = mayWriteInto(dir);
   if (status >= 0) return;
-  const line = `Cannot write into ${dir} as user ${describeAccount(currentAccount())}: ${describeErrno(-status)}`;
+  const line = `Cannot write into ${dir} as user ${describeAccount(currentAccount())}: ${
+    describeErrno(-status)
+  }`;
   throw new UsageError(withPlace(command, ["acme.dir"], `${line}: name another directory by --acme-dir DIR`));
 }
 
@@ -158,8 +166,12 @@ export function describeAcme(command: CommandLine): string[] {
     const pem = store.readCertificate(name);
     const facts = factsFor(name, pem);
     const due = dueMs(facts, readState(store, name), settings);
-    const when = facts !== null && due !== null && due > Date.now() ? `from ${dateOf(due)} on` : "at the start";
+    const when = facts !== null && due !== null && due > Date.now()
+      ? `from ${dateOf(due)} on`
+      : "at the start";
     const until = facts === null ? "no certificate yet" : `valid until ${dateOf(facts.notAfterMs)}`;
-    return `${name}: ${until}; ${when}, a certificate${kind} is asked for at ${authorityName({ directory })}, by ${types}; it is kept in ${dir}`;
+    return `${name}: ${until}; ${when}, a certificate${kind} is asked for at ${
+      authorityName({ directory })
+    }, by ${types}; it is kept in ${dir}`;
   });
 }

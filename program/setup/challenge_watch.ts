@@ -69,6 +69,8 @@ export class ChallengeWatch extends Source {
     if (this.#others === null) return;
     watchDirectory(this.fd, this.#others);
     // Another client may write in place.
-    for (const name of namesIn(this.#others).slice(0, CHALLENGES_MAX)) watchPlace(this.fd, `${this.#others}/${name}`);
+    for (const name of namesIn(this.#others).slice(0, CHALLENGES_MAX)) {
+      watchPlace(this.fd, `${this.#others}/${name}`);
+    }
   }
 }

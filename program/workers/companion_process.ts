@@ -6,7 +6,11 @@ import { kill, reap } from "../../ffi/process/child.ts";
 import { SystemError } from "../../ffi/libc/errno.ts";
 import { socketPair } from "../../ffi/socket/local_socket.ts";
 import { close } from "../../ffi/socket/socket.ts";
-import { COMPANION_RESTART_MS_MAX, REAP_INTERVAL_MS, WORKER_LINE_CHARACTERS_MAX } from "../../server/limits.ts";
+import {
+  COMPANION_RESTART_MS_MAX,
+  REAP_INTERVAL_MS,
+  WORKER_LINE_CHARACTERS_MAX,
+} from "../../server/limits.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
 import type { CertificateStatus } from "../../server/metrics/statistics.ts";
 import { Channel, type ChannelListener } from "./channel.ts";
@@ -44,7 +48,12 @@ export class Companion implements ChannelListener<CompanionReport> {
   statuses: readonly CertificateStatus[] = [];
 
   /** `config` is the configuration file as it was read; null without one. */
-  constructor(launch: Launch, config: CompanionConfiguration["config"], reactor: Reactor, tasks: CompanionTasks) {
+  constructor(
+    launch: Launch,
+    config: CompanionConfiguration["config"],
+    reactor: Reactor,
+    tasks: CompanionTasks,
+  ) {
     this.#launch = launch;
     this.#config = config;
     this.#reactor = reactor;
@@ -101,7 +110,10 @@ export class Companion implements ChannelListener<CompanionReport> {
       const what = typeof how === "number" ? "ended" : describeEnd(how);
       const line = `The process for certificates (${pid}) ${what}; it is started again`;
       // A service manager tells all processes at once to end: this one is then told, too.
-      this.#timer = setTimeout(() => this.#reactor.post(() => this.#restart(line)), Math.max(delayMs, ENDING_MS));
+      this.#timer = setTimeout(
+        () => this.#reactor.post(() => this.#restart(line)),
+        Math.max(delayMs, ENDING_MS),
+      );
     };
     look();
   }

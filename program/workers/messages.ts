@@ -44,7 +44,10 @@ export type CompanionTask =
 
 /** A message from the process that gets certificates. */
 export type CompanionReport =
-  | { /** Have all workers answer what is in the directory now. */ readonly kind: "publish"; readonly id: number }
+  | {
+    /** Have all workers answer what is in the directory now. */ readonly kind: "publish";
+    readonly id: number;
+  }
   | { /** Certificates were written. */ readonly kind: "renewed" }
   | { readonly kind: "statuses"; readonly statuses: readonly CertificateStatus[] }
   | { /** A line for the log. */ readonly kind: "line"; readonly line: string };

@@ -156,8 +156,7 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
   async answer(challenges: Challenges): Promise<void> {
     this.#challenges = challenges;
     for (const worker of this.#all()) if (worker.wasReady) worker.answer(challenges);
-    await this.snapshots(); // one that was asked for before may come first
-    await this.snapshots();
+    for (let i = 0; i < 2; i++) await this.snapshots(); // one that was asked for before may come first
   }
 
   /** Has all workers open their logs again, after these were renamed. */

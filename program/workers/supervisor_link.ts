@@ -47,7 +47,9 @@ export function receiveConfiguration(fd: number): WorkerConfiguration | Upgrade 
     if (count === -EAGAIN || count === -EINTR) continue;
     if (orThrow(count, INTENT, "recv") === 0) throw new SystemError(INTENT, "recv", ECONNRESET); // the other process has ended
     const configuration = lines.take(buffer.subarray(0, count))?.[0]; // there is no second message before the worker is ready
-    if (configuration !== undefined) return JSON.parse(configuration) as WorkerConfiguration | Upgrade | CompanionConfiguration;
+    if (configuration !== undefined) {
+      return JSON.parse(configuration) as WorkerConfiguration | Upgrade | CompanionConfiguration;
+    }
   }
 }
 

@@ -44,7 +44,10 @@ Deno.test(
       assertEquals(modeOf(file), "600");
       const root = await pebble.issuingRoot();
       assertMatch(openssl("verify", "-CAfile", root, "-untrusted", file, file), /: OK\n$/);
-      assertMatch(openssl("x509", "-in", file, "-noout", "-ext", "subjectAltName"), new RegExp(`DNS:${name}\n`));
+      assertMatch(
+        openssl("x509", "-in", file, "-noout", "-ext", "subjectAltName"),
+        new RegExp(`DNS:${name}\n`),
+      );
       assertMatch(openssl("x509", "-in", file, "-noout", "-text"), /ASN1 OID: prime256v1/);
       const [inKey, inCertificate] = [["pkey", "-pubout"], ["x509", "-noout", "-pubkey"]]
         .map((words) => openssl(...words, "-in", file));
@@ -87,7 +90,10 @@ Deno.test("an authority with external account binding gets the credentials of --
   const args = ["certificate", "localhost", ...flags(pebble, dir)];
   const without = await runProgram(args);
   assertEquals(without.code, 1);
-  assertMatch(without.stderr, /^epollet: localhost: localhost:\d+ wants an account of its own: name its credentials by --acme-eab FILE\. /);
+  assertMatch(
+    without.stderr,
+    /^epollet: localhost: localhost:\d+ wants an account of its own: name its credentials by --acme-eab FILE\. /,
+  );
   const file = pebble.certificates.write(`kid-1 ${key}\n`);
   const { code, stderr } = await runProgram([...args, "--eab", file]);
   assertEquals(code, 0, stderr);
@@ -97,13 +103,22 @@ Deno.test("an authority with external account binding gets the credentials of --
 Deno.test("what cannot be got is refused with a sentence: wildcards, addresses, no name, a wrong flag", async () => {
   for (
     const [args, expected] of [
-      [["*.example.org"], /^epollet: Bad name "\*\.example\.org": expected .*: a certificate for a wildcard needs a record in DNS/],
+      [
+        ["*.example.org"],
+        /^epollet: Bad name "\*\.example\.org": expected .*: a certificate for a wildcard needs a record in DNS/,
+      ],
       [["192.0.2.1"], /^epollet: Bad name "192\.0\.2\.1": expected .*: not an IP address/],
       [["a b"], /^epollet: Bad name "a b": expected a name such as example\.org\n$/],
       [["../etc/passwd"], /^epollet: Bad name "\.\.\/etc\/passwd": expected a name/],
       [[], /^epollet: No name is given: write epollet certificate example\.org\n$/],
-      [["a.example", "--directory", "http://a.example/"], /^epollet: Bad --directory "http:\/\/a\.example\/": expected the URL/],
-      [["a.example", "--drectory", "x"], /^epollet: Unknown option '--drectory': see epollet certificate --help\n$/],
+      [
+        ["a.example", "--directory", "http://a.example/"],
+        /^epollet: Bad --directory "http:\/\/a\.example\/": expected the URL/,
+      ],
+      [
+        ["a.example", "--drectory", "x"],
+        /^epollet: Unknown option '--drectory': see epollet certificate --help\n$/,
+      ],
     ] as const
   ) {
     const { code, stdout, stderr } = await runProgram(["certificate", ...args]);
@@ -117,7 +132,9 @@ Deno.test("an authority that cannot reach the name is told of in one line that a
   await using pebble = await Pebble.start();
   using scene = new Site();
   const args = ["certificate", "a.example.org", ...flags(pebble, `${scene.root}/certs`)]
-    .map((word) => word === String(pebble.httpPort) || word === String(pebble.tlsPort) ? String(freePort()) : word);
+    .map((word) =>
+      word === String(pebble.httpPort) || word === String(pebble.tlsPort) ? String(freePort()) : word
+    );
   const refused = await runProgram(args);
   assertEquals(refused.code, 1);
   assertMatch(
@@ -127,11 +144,17 @@ Deno.test("an authority that cannot reach the name is told of in one line that a
   await pebble.stop();
   const down = await runProgram(args);
   assertEquals(down.code, 1);
-  assertMatch(down.stderr, /^epollet: a\.example\.org: Cannot reach localhost:\d+: ECONNREFUSED \(connection refused\)\. Next try in /);
+  assertMatch(
+    down.stderr,
+    /^epollet: a\.example\.org: Cannot reach localhost:\d+: ECONNREFUSED \(connection refused\)\. Next try in /,
+  );
 });
 
 /** Passes connections on to an authority, and kills a process once that has begun so many of them. */
-function killAt(count: number, pebble: Pebble): { port: number; victim: { process?: Deno.ChildProcess }; close: () => void } {
+function killAt(
+  count: number,
+  pebble: Pebble,
+): { port: number; victim: { process?: Deno.ChildProcess }; close: () => void } {
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const victim: { process?: Deno.ChildProcess } = {};
   let seen = 0;

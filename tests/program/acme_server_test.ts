@@ -75,7 +75,10 @@ Deno.test(
     const root = await pebble.issuingRoot();
     assertEquals(await statusAt(pebble.tlsPort, "localhost", root), 200);
     const metrics = await scene.admin("/metrics");
-    assertMatch(metrics, /^epollet_acme_not_after_seconds\{name="www\.example\.org",authority="localhost:\d+"\} 1\d{9}/m);
+    assertMatch(
+      metrics,
+      /^epollet_acme_not_after_seconds\{name="www\.example\.org",authority="localhost:\d+"\} 1\d{9}/m,
+    );
     assertMatch(metrics, /^epollet_acme_failing\{name="localhost",authority="localhost:\d+"\} 0$/m);
     let isOver = false;
     const statuses: number[] = [];
@@ -102,69 +105,101 @@ Deno.test(
     program.kill("SIGTERM");
     const { code, stderr } = await program.finish();
     assertEquals(code, 0, stderr);
-    assertMatch(stderr, /^epollet: The process for certificates \(\d+\) was killed by signal 9; it is started again$/m);
+    assertMatch(
+      stderr,
+      /^epollet: The process for certificates \(\d+\) was killed by signal 9; it is started again$/m,
+    );
     assertMatch(stderr, /^epollet: localhost: certificate from localhost:\d+, valid until /m);
     assert(!/PRIVATE KEY/.test(stderr));
     await eventually(() => !isRunning(last), "the process for certificates has not ended");
   }),
 );
 
-
-Deno.test("without a listener for HTTP, the challenge is answered by TLS (tls-alpn-01); a client that offers it without a challenge gets no handshake", patient(300, async () => {
-  if (!HAS_PEBBLE) return console.log(MISSING);
-  await using pebble = await Pebble.start();
-  using scene = new Scene(pebble);
-  await using program = await scene.serve("a.example.org", "--no-redirect-http");
-  await scene.served("a.example.org");
-  const args = ["s_client", "-connect", `127.0.0.1:${program.port}`, "-servername", "a.example.org", "-alpn", "acme-tls/1"];
-  const { stdout, stderr } = await new Deno.Command("openssl", { args, stdin: "null" }).output();
-  assertMatch(new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr), /unrecognized.name/i);
-  assertEquals(await statusAt(program.port, "a.example.org", await pebble.issuingRoot()), 200);
-}));
-
-Deno.test("while the authority is down, the port is up with a stand-in, /readyz and the metrics say why, and a killed supervisor leaves no process; when the authority is back, it is asked", patient(400, async () => {
-  if (!HAS_PEBBLE) return console.log(MISSING);
-  await using pebble = await Pebble.start();
-  await pebble.stop();
-  using scene = new Scene(pebble);
-  {
-    await using program = await scene.serve("a.example.org");
-    assertMatch(await certificateAt(pebble.tlsPort, "a.example.org"), WAITING);
-    assertEquals(await scene.admin("/readyz"), "503 no certificate yet: a.example.org\n");
-    assertEquals(await scene.admin("/healthz"), "200 ok\n");
-    await eventually(
-      async () => /^epollet_acme_failing\{name="a\.example\.org",authority="localhost:\d+",error="Cannot reach localhost:\d+: ECONNREFUSED \(connection refused\)"\} 1$/m.test(await scene.admin("/metrics")),
-      "the metrics do not say why",
-    );
-    await pebble.start();
+Deno.test(
+  "without a listener for HTTP, the challenge is answered by TLS (tls-alpn-01); a client that offers it without a challenge gets no handshake",
+  patient(300, async () => {
+    if (!HAS_PEBBLE) return console.log(MISSING);
+    await using pebble = await Pebble.start();
+    using scene = new Scene(pebble);
+    await using program = await scene.serve("a.example.org", "--no-redirect-http");
     await scene.served("a.example.org");
-    await eventually(async () => await scene.admin("/readyz") === "200 ready\n", "it is not ready");
-    const companion = companionOf(program);
-    Deno.kill(program.pid, "SIGKILL");
-    await eventually(() => !isRunning(companion), "the process for certificates has not ended");
-  }
-  // The next start serves what is in the directory, and asks nothing.
-  await pebble.stop();
-  await using program = await scene.serve("a.example.org");
-  assertMatch(await certificateAt(program.port, "a.example.org"), /Pebble/);
-  assertEquals(await scene.admin("/readyz"), "200 ready\n");
-}));
+    const args = [
+      "s_client",
+      "-connect",
+      `127.0.0.1:${program.port}`,
+      "-servername",
+      "a.example.org",
+      "-alpn",
+      "acme-tls/1",
+    ];
+    const { stdout, stderr } = await new Deno.Command("openssl", { args, stdin: "null" }).output();
+    assertMatch(new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr), /unrecognized.name/i);
+    assertEquals(await statusAt(program.port, "a.example.org", await pebble.issuingRoot()), 200);
+  }),
+);
 
-Deno.test("two servers with one directory get one certificate", patient(300, async () => {
-  if (!HAS_PEBBLE) return console.log(MISSING);
-  await using pebble = await Pebble.start();
-  using scene = new Scene(pebble);
-  await using first = await scene.serve("a.example.org");
-  await using second = await Program.startArguments([
-    ...[String(freePort()), `${scene.root}/site`, "--acme", "a.example.org", "--acme-dir", scene.dir, ...pebble.flags],
-  ]);
-  const at = async (port: number) => await certificateAt(port, "a.example.org");
-  await eventually(async () => /Pebble/.test(await at(first.port)) && /Pebble/.test(await at(second.port)), "no certificate");
-  assertEquals(await at(first.port), await at(second.port));
-  await sleep(3000);
-  const lines = (await Promise.all([first, second].map(async (program) => {
-    program.kill("SIGTERM");
-    return (await program.finish()).stderr;
-  }))).join("").match(/: certificate from /g);
-  assertEquals(lines?.length, 1);
-}));
+Deno.test(
+  "while the authority is down, the port is up with a stand-in, /readyz and the metrics say why, and a killed supervisor leaves no process; when the authority is back, it is asked",
+  patient(400, async () => {
+    if (!HAS_PEBBLE) return console.log(MISSING);
+    await using pebble = await Pebble.start();
+    await pebble.stop();
+    using scene = new Scene(pebble);
+    {
+      await using program = await scene.serve("a.example.org");
+      assertMatch(await certificateAt(pebble.tlsPort, "a.example.org"), WAITING);
+      assertEquals(await scene.admin("/readyz"), "503 no certificate yet: a.example.org\n");
+      assertEquals(await scene.admin("/healthz"), "200 ok\n");
+      await eventually(
+        async () =>
+          /^epollet_acme_failing\{name="a\.example\.org",authority="localhost:\d+",error="Cannot reach localhost:\d+: ECONNREFUSED \(connection refused\)"\} 1$/m
+            .test(await scene.admin("/metrics")),
+        "the metrics do not say why",
+      );
+      await pebble.start();
+      await scene.served("a.example.org");
+      await eventually(async () => await scene.admin("/readyz") === "200 ready\n", "it is not ready");
+      const companion = companionOf(program);
+      Deno.kill(program.pid, "SIGKILL");
+      await eventually(() => !isRunning(companion), "the process for certificates has not ended");
+    }
+    // The next start serves what is in the directory, and asks nothing.
+    await pebble.stop();
+    await using program = await scene.serve("a.example.org");
+    assertMatch(await certificateAt(program.port, "a.example.org"), /Pebble/);
+    assertEquals(await scene.admin("/readyz"), "200 ready\n");
+  }),
+);
+
+Deno.test(
+  "two servers with one directory get one certificate",
+  patient(300, async () => {
+    if (!HAS_PEBBLE) return console.log(MISSING);
+    await using pebble = await Pebble.start();
+    using scene = new Scene(pebble);
+    await using first = await scene.serve("a.example.org");
+    await using second = await Program.startArguments([
+      ...[
+        String(freePort()),
+        `${scene.root}/site`,
+        "--acme",
+        "a.example.org",
+        "--acme-dir",
+        scene.dir,
+        ...pebble.flags,
+      ],
+    ]);
+    const at = async (port: number) => await certificateAt(port, "a.example.org");
+    await eventually(
+      async () => /Pebble/.test(await at(first.port)) && /Pebble/.test(await at(second.port)),
+      "no certificate",
+    );
+    assertEquals(await at(first.port), await at(second.port));
+    await sleep(3000);
+    const lines = (await Promise.all([first, second].map(async (program) => {
+      program.kill("SIGTERM");
+      return (await program.finish()).stderr;
+    }))).join("").match(/: certificate from /g);
+    assertEquals(lines?.length, 1);
+  }),
+);

@@ -10,6 +10,8 @@ function words(text: string): string[] {
 
 /** Flags, with their opposites. */
 export const FLAG_NAMES: readonly string[] = words(`
+  acme acme-ca acme-dir acme-directory acme-eab acme-email acme-profile acme-staging acme-tls-alpn
+  no-acme no-acme-ca no-acme-dir no-acme-directory no-acme-eab no-acme-email no-acme-profile no-acme-staging no-acme-tls-alpn
   access-log access-log-file admin allowed-hosts auth backlog body-timeout browse cache-control
   cache-file-size cache-size cache-validate check clean-urls completions compress config coroutine
   cors error-log error-page etag explain grace-period handler handshake-timeout hash-password
@@ -27,6 +29,7 @@ export const LETTERS = "H V a d h p q v w";
 
 /** Keys of the configuration file. */
 export const KEY_NAMES: readonly string[] = words(`
+  acme.ca acme.dir acme.directory acme.eab acme.email acme.names acme.profile acme.staging acme.tlsAlpn
   $schema accessLog accessLogFile admin allowedHosts auth backlog bodyTimeout browse cacheControl
   cacheFileSize cacheSize cacheValidate cleanUrls compress coroutine cors errorLog errorPages etag
   gracePeriod handler handshakeTimeout headTimeout headers host hosts index keepAlive
@@ -37,6 +40,8 @@ export const KEY_NAMES: readonly string[] = words(`
 
 /** Variables of the environment, without `EPOLLET_`. */
 export const VARIABLE_NAMES: readonly string[] = words(`
+  ACME ACME_CA ACME_DIR ACME_DIRECTORY ACME_EAB ACME_EMAIL ACME_PROFILE ACME_STAGING ACME_TLS_ALPN
+  NO_ACME NO_ACME_CA NO_ACME_DIR NO_ACME_DIRECTORY NO_ACME_EAB NO_ACME_EMAIL NO_ACME_PROFILE NO_ACME_STAGING NO_ACME_TLS_ALPN
   ACCESS_LOG ACCESS_LOG_FILE ADMIN ALLOWED_HOSTS AUTH BACKLOG BODY_TIMEOUT BROWSE CACHE_CONTROL
   CACHE_FILE_SIZE CACHE_SIZE CACHE_VALIDATE CLEAN_URLS COMPRESS CONFIG COROUTINE CORS ERROR_LOG
   ERROR_PAGE ETAG GRACE_PERIOD HANDLER HANDSHAKE_TIMEOUT HEADER HEAD_TIMEOUT HOST HSTS HTTPS_PORT INDEX

@@ -12,7 +12,7 @@ const NAMES_MAX = 100;
 
 /** Names for certificates. */
 export const ACME_NAMES: Kind<readonly string[]> = kindOf<readonly string[]>({
-  value: "NAME[,NAME…]",
+  value: "NAMES",
   expected: EXPECTED_NAMES,
   read: (text) => text.split(",").map(readCertificateName),
   none: [],
@@ -22,7 +22,10 @@ export const ACME_NAMES: Kind<readonly string[]> = kindOf<readonly string[]>({
     return names;
   },
   format: (names) => names.join(", "),
-  json: ["string", { items: { expected: EXPECTED_NAMES, read: readCertificateName }, empty: "at least one name" }],
+  json: ["string", {
+    items: { expected: EXPECTED_NAMES, read: readCertificateName },
+    empty: "at least one name",
+  }],
   fromJson: (list: readonly string[]) => [...new Set(list.map(readCertificateName))],
   toJson: (names) => names.length === 0 ? null : names,
 });
