@@ -70,10 +70,11 @@ export async function supervise(
   const logs = new Logs(command);
   logs.openErrors();
   const missing = () => renewal === null ? [] : namesWithoutCertificate(renewal.current);
+  const isWaiting = () => renewal !== null && missing().length === renewal.current.facts.length;
   const admin = adminSockets.length === 0 ? null : new Server({
     ...adminService(adminSockets, {
       snapshots: () => supervisor.snapshots(),
-      isReady: () => !supervisor.isDraining && supervisor.pids.length > 0 && missing().length === 0,
+      isReady: () => !supervisor.isDraining && supervisor.pids.length > 0 && !isWaiting(),
       missingCertificates: missing,
       certificateStatuses: () => companion?.statuses ?? [],
     }),

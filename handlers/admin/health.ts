@@ -11,11 +11,11 @@ export function healthResponse(): HttpResponse {
 }
 
 /**
- * Returns the response at `/readyz`: 200 while `isReady`, and 503 while the server drains, or has no certificate yet for
- * the names of `missing`.
+ * Returns the response at `/readyz`: 200 while `isReady`, and 503 while the server drains, or has no certificate at all.
+ * The names of `missing` have none yet.
  */
 export function readyResponse(isReady: boolean, missing: readonly string[] = []): HttpResponse {
-  if (isReady) return HttpResponse.text("ready\n", { fields: ADMIN_FIELDS });
-  const reason = missing.length === 0 ? "draining" : `no certificate yet: ${missing.join(", ")}`;
-  return HttpResponse.text(`${reason}\n`, { status: 503, fields: ADMIN_FIELDS });
+  const note = missing.length === 0 ? "" : `no certificate yet: ${missing.join(", ")}\n`;
+  if (isReady) return HttpResponse.text(`ready\n${note}`, { fields: ADMIN_FIELDS });
+  return HttpResponse.text(note === "" ? "draining\n" : note, { status: 503, fields: ADMIN_FIELDS });
 }

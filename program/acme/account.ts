@@ -89,6 +89,12 @@ function keyOf(pem: string | undefined): PrivateKey | null {
   }
 }
 
+/** Returns true if the authority has made an account for a key that is in a file. */
+export function hasAccount(authority: Authority, store: Store): boolean {
+  const found = store.readJson(ACCOUNTS, nameOf(authority)) as Partial<Saved> | null;
+  return typeof found?.url === "string";
+}
+
 /** Removes the file of the account, which the authority does not accept any more. */
 export function forgetAccount(authority: Authority, store: Store): void {
   store.remove(ACCOUNTS, nameOf(authority));

@@ -10,12 +10,12 @@ import { ClientTrust, TlsClientError } from "../../ffi/openssl/client.ts";
 import { SystemError } from "../../ffi/libc/errno.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import type { CertificateStatus } from "../../server/metrics/statistics.ts";
-import { type Account, accountAt, forgetAccount } from "./account.ts";
+import { type Account, accountAt, forgetAccount, hasAccount } from "./account.ts";
 import { Authority } from "./authority.ts";
 import { HttpsError } from "./https.ts";
 import { issue, type IssueTasks } from "./issue.ts";
 import { AcmeProblem, type ChallengeType } from "./problem.ts";
-import { askForRenewalInfo, certificateIdentifier } from "./renewal_info.ts";
+import { askForRenewalInfo, certificateIdentifier, noRenewalInfo, type RenewalInfo } from "./renewal_info.ts";
 import {
   afterFailure,
   afterSuccess,
@@ -129,11 +129,20 @@ export class Keeper {
 
   /** Asks the authority when to renew. */
   #ask({ name, pem, facts, state }: Entry): void {
-    using open = this.#open();
-    const { renewAtMs, askAgainAtMs } = askForRenewalInfo(open.authority, pem!);
+    const { renewAtMs, askAgainAtMs } = this.#renewalInfo(pem!);
     const usualMs = state.renewAtMs ?? usualRenewal(facts!);
     writeState(this.store, name, { ...state, renewAtMs: renewAtMs ?? usualMs, askAgainAtMs });
     this.#tasks.changed();
+  }
+
+  #renewalInfo(pem: string): RenewalInfo {
+    try {
+      using open = this.#open();
+      return askForRenewalInfo(open.authority, pem);
+    } catch (error) {
+      if (error instanceof TlsClientError) return noRenewalInfo(); // the file of --acme-ca cannot be used
+      throw error;
+    }
   }
 
   #open(): Disposable & { readonly authority: Authority } {
@@ -201,19 +210,21 @@ export class Keeper {
 
   /** Returns an account that the authority accepts. */
   #accountAt(authority: Authority, settings: Parameters<typeof accountAt>[2]): Account {
-    const account = accountAt(authority, this.store, settings);
+    const isOld = hasAccount(authority, this.store);
+    let account: Account | null = null;
     try {
+      account = accountAt(authority, this.store, settings);
+      if (!isOld) return account;
       const { json } = authority.postForJson(new URL(account.url), account, null);
       if (json["status"] === "valid") return account;
     } catch (error) {
-      const isGone = error instanceof AcmeProblem &&
-        ["accountDoesNotExist", "unauthorized"].includes(error.type);
-      if (!isGone) {
-        account.key.free();
+      const types = ["accountDoesNotExist", "unauthorized"];
+      if (!isOld || !(error instanceof AcmeProblem && types.includes(error.type))) {
+        account?.key.free();
         throw error;
       }
     }
-    account.key.free();
+    account?.key.free();
     this.#tasks.log(`The account at ${authority.host} is not valid any more: a new one is made`);
     forgetAccount(authority, this.store);
     return accountAt(authority, this.store, settings);

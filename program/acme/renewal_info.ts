@@ -55,10 +55,15 @@ export interface RenewalInfo {
   readonly askAgainAtMs: number;
 }
 
+/** Returns what is known without an answer of the authority. */
+export function noRenewalInfo(): RenewalInfo {
+  return { renewAtMs: null, askAgainAtMs: Date.now() + RENEWAL_INFO_MS.usual };
+}
+
 /** Asks when to renew the certificate in `pem`. An authority that cannot say suggests nothing. */
 export function askForRenewalInfo(authority: Authority, pem: string): RenewalInfo {
   const nowMs = Date.now();
-  const nothing = { renewAtMs: null, askAgainAtMs: nowMs + RENEWAL_INFO_MS.usual };
+  const nothing = noRenewalInfo();
   try {
     const identifier = certificateIdentifier(pem);
     if (identifier === null || !authority.has("renewalInfo")) return nothing;
@@ -71,7 +76,7 @@ export function askForRenewalInfo(authority: Authority, pem: string): RenewalInf
     const [start, end] = [Date.parse(String(window.start)), Date.parse(String(window.end))];
     const pauseMs = retryAfterMs(found.answer) ?? RENEWAL_INFO_MS.usual;
     return {
-      renewAtMs: start < end ? start + Math.random() * (end - start) : null,
+      renewAtMs: start < end ? Math.round(start + Math.random() * (end - start)) : null,
       askAgainAtMs: nowMs + Math.min(Math.max(pauseMs, RENEWAL_INFO_MS.least), RENEWAL_INFO_MS.most),
     };
   } catch {

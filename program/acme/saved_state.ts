@@ -82,7 +82,7 @@ const JITTER = 1 / 30;
 /** Returns when to renew, at two thirds of the lifetime or somewhat earlier. */
 export function usualRenewal({ notBeforeMs, notAfterMs }: CertificateFacts, random: number = 0): number {
   const lifeMs = notAfterMs - notBeforeMs;
-  return notBeforeMs + lifeMs * (TWO_THIRDS - JITTER * random);
+  return Math.round(notBeforeMs + lifeMs * (TWO_THIRDS - JITTER * random));
 }
 
 /** What the settings ask for. */
@@ -115,7 +115,7 @@ export function afterFailure(state: SavedState, failure: Failure, nowMs: number,
   const failingSinceMs = state.failingSinceMs ?? nowMs;
   const firstMs = failure.isRefused ? RETRY_REFUSED_MS : RETRY_UNREACHED_MS;
   const pauseMs = Math.min(firstMs * 2 ** Math.min(state.failures, 30), RETRY_MS_MAX);
-  const delayMs = Math.max(pauseMs * (1 + random / 5), failure.retryAfterMs ?? 0);
+  const delayMs = Math.round(Math.max(pauseMs * (1 + random / 5), failure.retryAfterMs ?? 0));
   return {
     ...state,
     failures: state.failures + 1,

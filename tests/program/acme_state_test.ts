@@ -145,7 +145,7 @@ Deno.test("names are brought into the form of certificates, and what no challeng
       "x".repeat(64),
     ]
   ) {
-    assertThrows(() => readCertificateName(text), Expected, undefined, text);
+    assertThrows(() => readCertificateName(text), Expected);
   }
 });
 
