@@ -55,6 +55,14 @@ export interface Entry<T> {
   readonly fixed?: "always" | "alone";
 }
 
+/** An entry with its default, which has the type of its kind. */
+export type ProgramEntry<T> = Entry<T> & { readonly default: T };
+
+/** Returns `parts`, whose default has the type of their kind. */
+export function entry<T>(parts: Entry<T> & { readonly default: NoInfer<T> }): ProgramEntry<T> {
+  return parts;
+}
+
 /** An entry with all that follows from it. */
 export interface Setting extends Entry<unknown> {
   readonly scope: "program" | "site" | "limit" | "hosts";
