@@ -148,6 +148,12 @@ ${bold("--check")} prints one with all that is in force; with ${
           } also where each setting comes from.`,
         ],
         [italic(root), "The files, where no other directory is named."],
+        [
+          italic("~/.local/share/epollet/"),
+          `The local authority of ${bold("--https")}, where ${bold("XDG_DATA_HOME")} names no other directory:
+its key and certificate in ${plain("authority.pem")}, its certificate alone in ${plain("root.pem")}.
+No site may contain it.`,
+        ],
       ]),
     ),
     section(
@@ -196,6 +202,10 @@ ${bold("--healthcheck")} finds it unwell.`,
           "epollet 8080 dist --spa --compress",
         ),
         example("As another user, on a port that needs root:", "epollet 80 /srv/www --user www-data"),
+        example(
+          "HTTPS on this machine, with a certificate that its browsers trust:",
+          "epollet trust\nepollet ./public --https",
+        ),
         example("Check the configuration:", "epollet --check --config /etc/epollet.json"),
         example("Print why a URL is answered as it is:", "epollet --explain /old/page"),
         example(

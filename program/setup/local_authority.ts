@@ -155,7 +155,9 @@ function readAuthority(path: string): string | null {
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     if (error.errno === ENOENT) return null;
-    throw new UsageError(`The local authority cannot be used: ${error.message}`);
+    throw new UsageError(
+      `The local authority cannot be used: ${error.message}: set XDG_DATA_HOME to a directory of your own`,
+    );
   }
 }
 

@@ -18,7 +18,7 @@ import {
   type LocalAuthority,
   openAuthority,
 } from "./local_authority.ts";
-import { type LocalNames, localNames } from "./local_names.ts";
+import { foreignAddresses, type LocalNames, localNames } from "./local_names.ts";
 
 /** How messages call the certificate and its key. */
 const NAMES = { cert: "The certificate of --https", key: "The key of --https" } as const;
@@ -107,10 +107,12 @@ function sign(command: CommandLine, { authority, root, directory }: LocalAuthori
     const renamed = `The certificate of --https is not for ${
       machine[0]
     }: the local authority was made under another name of this machine; for a new one, remove ${directory} and run epollet trust`;
+    const foreign = foreignAddresses(command).join(", ");
+    const without = `The certificate of --https is not for ${foreign}: only private addresses can be in it`;
     return {
       certificates,
       facts: factsOf(readCertificates(certificates)),
-      notes: isPermitted ? [] : [renamed],
+      notes: [...isPermitted ? [] : [renamed], ...foreign === "" ? [] : [without]],
     };
   } finally {
     key.free();

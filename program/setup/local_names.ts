@@ -78,3 +78,13 @@ export function localNames({ hosts, allowedHosts, addresses }: CommandLine): Loc
 
 /** Addresses that stand for all of a machine's. */
 const UNSPECIFIED: readonly string[] = ["0.0.0.0", "::"];
+
+/** Returns the addresses at which clients may reach the server of `command`, and for which no authority may sign. */
+export function foreignAddresses({ addresses }: CommandLine): string[] {
+  const bound = addresses.flatMap((address) => address.kind === "tcp" ? [address.host] : []);
+  const isReached = (address: string) =>
+    bound.includes(address) || bound.includes("::") || (bound.includes("0.0.0.0") && !address.includes(":"));
+  return [...new Set([...bound, ...networkAddresses()])].filter((address) =>
+    !UNSPECIFIED.includes(address) && !isLocalAddress(address) && isReached(address)
+  );
+}

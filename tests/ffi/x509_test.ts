@@ -3,7 +3,8 @@
  * @module
  */
 import { assert, assertEquals, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
-import { readCertificate } from "../../ffi/openssl/certificate.ts";
+import { Authority } from "../../ffi/openssl/authority.ts";
+import { PemError, readCertificate } from "../../ffi/openssl/certificate.ts";
 import { octetString } from "../../ffi/openssl/der.ts";
 import { makePrivateKey, readPrivateKey } from "../../ffi/openssl/private_key.ts";
 import { type CertificateContent, makeCertificate, makeRequest, pemOf } from "../../ffi/openssl/x509.ts";
@@ -136,6 +137,56 @@ Deno.test("a certificate that an authority signs is verified, and only within th
     assertMatch(verify(["localhost", foreign]), /permitted subtree violation/, foreign);
   }
   authorityKey.free();
+});
+
+Deno.test("an authority keeps the subject of its certificate in what it signs, and knows what it may sign", () => {
+  using files = new TestCertificates();
+  const pair = made({
+    subject: { organization: "Ö", commonName: "authority" },
+    authority: {},
+    keyUsage: ["keyCertSign"],
+    names: [],
+    permitted: ["localhost", "box", "10.0.0.0/8"],
+    excluded: [".box"],
+  });
+  const root = files.write(pair.cert);
+  const authority = new Authority(pair.cert + pair.key);
+  const key = makePrivateKey();
+  const sign = (names: readonly string[]) =>
+    authority.sign({
+      key,
+      subject: { organization: "leaf" },
+      notBeforeMs: Date.now() - DAY_MS,
+      notAfterMs: Date.now() + DAY_MS,
+      names,
+    });
+  const cases: [names: string[], isPermitted: boolean][] = [
+    [["localhost", "a.localhost", "*.localhost", "box", "10.1.2.3"], true],
+    [["localhost", "example.org"], false],
+    [["box.example.org"], false],
+    [["evil.box"], false],
+    [["*.box"], false],
+    [["11.0.0.1"], false],
+    [["::1"], false], // none of its networks is of IPv6
+  ];
+  for (const [names, isPermitted] of cases) {
+    const der = sign(names);
+    assertEquals(authority.permits(der), isPermitted, names.join());
+    const { success } = new Deno.Command("openssl", {
+      args: ["verify", "-CAfile", root, files.write(pemOf("CERTIFICATE", der))],
+      stdout: "null",
+      stderr: "null",
+    }).outputSync();
+    assertEquals(success, isPermitted, `the command openssl: ${names}`);
+  }
+  [key, authority].forEach((one) => one.free());
+});
+
+Deno.test("a certificate without its key, and a key of another one, are no authority", () => {
+  const [one, other] = [made(), made()];
+  assertThrows(() => new Authority(one.cert), PemError, "has no private key in PEM");
+  assertThrows(() => new Authority(one.cert + other.key), PemError, "has the key of another certificate");
+  assertThrows(() => new Authority(one.key), PemError, "has no certificate in PEM");
 });
 
 Deno.test("serial numbers are positive, of at most 20 bytes, and differ", () => {
