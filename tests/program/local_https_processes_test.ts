@@ -105,7 +105,8 @@ Deno.test("a new program takes over the certificate if it cannot read the author
 
 /** Starts the program in a network of its own, which has one address beside loopback. Null where that is impossible. */
 async function startInNetwork(home: LocalHome, site: Site, args: readonly string[]): Promise<Program | null> {
-  const setup = "ip link set lo up && ip link add a0 type veth && ip addr add 10.77.0.1/24 dev a0 && ip link set a0 up";
+  const setup =
+    "ip link set lo up && ip link add a0 type veth && ip addr add 10.77.0.1/24 dev a0 && ip link set a0 up";
   const probe = new Deno.Command("unshare", { args: ["-n", "sh", "-c", setup], stderr: "null" });
   if (!isInstalled("ip", "iproute2") || !probe.outputSync().success) {
     console.log("skipped: this test needs a network of its own (root, veth)");
@@ -117,7 +118,9 @@ async function startInNetwork(home: LocalHome, site: Site, args: readonly string
 }
 
 for (const isConfined of [false, true]) {
-  const name = isConfined ? "in the sandbox a line says that it needs a new start" : "it is made anew with workers";
+  const name = isConfined
+    ? "in the sandbox a line says that it needs a new start"
+    : "it is made anew with workers";
   Deno.test(`when this machine gets another address, the certificate lacks it: ${name}`, async () => {
     using home = new LocalHome();
     using site = new Site({ "index.html": "hello" });
@@ -131,9 +134,13 @@ for (const isConfined of [false, true]) {
     assertEquals(await inside("ip", "addr", "add", "10.77.0.2/24", "dev", "a0"), "");
     assertNotEquals(await fetched("10.77.0.2"), "hello");
     if (isConfined) {
-      await program.warned(/The certificate of --https is not for 10\.77\.0\.2: start the server anew for another one \(/);
+      await program.warned(
+        /The certificate of --https is not for 10\.77\.0\.2: start the server anew for another one \(/,
+      );
     } else {
-      await program.warned(/The certificate of --https was made anew: the one before is not for 10\.77\.0\.2/);
+      await program.warned(
+        /The certificate of --https was made anew: the one before is not for 10\.77\.0\.2/,
+      );
       await eventually(async () => await fetched("10.77.0.2") === "hello", "the new address is not covered");
     }
     assertEquals(await fetched("10.77.0.1"), "hello");

@@ -225,7 +225,11 @@ Deno.test("each mistake about --https is one line, and status 2", async () => {
     [["--https"], /^There is no place for the local authority, since HOME is not set: set XDG_DATA_HOME/, {
       HOME: "",
     }],
-    [["--https"], /^The local authority cannot be used: .*ENOTDIR.*: set XDG_DATA_HOME to a directory of your own$/, { XDG_DATA_HOME: cert }],
+    [
+      ["--https"],
+      /^The local authority cannot be used: .*ENOTDIR.*: set XDG_DATA_HOME to a directory of your own$/,
+      { XDG_DATA_HOME: cert },
+    ],
     [["--https=yes"], /^--https takes no value: write --https alone$/],
   ];
   for (const [args, message, more] of cases) {

@@ -71,9 +71,19 @@ Deno.test("what a reload cannot change: much of a single process, little of one 
   assertEquals(
     restartSettings(true).toSorted(),
     [
+      "acme",
+      "acmeCa",
+      "acmeDir",
+      "acmeDirectory",
+      "acmeEab",
+      "acmeEmail",
+      "acmeProfile",
+      "acmeStaging",
+      "acmeTlsAlpn",
       "admin",
       "backlog",
       "errorLog",
+      "https",
       "httpsPort",
       "redirectHttp",
       "socketMode",
@@ -84,7 +94,8 @@ Deno.test("what a reload cannot change: much of a single process, little of one 
     ],
   );
   const alone = `
-    accessLog accessLogFile admin backlog coroutine errorLog handler host httpsPort listen poller port proxyProtocol
+    accessLog accessLogFile acme acmeCa acmeDir acmeDirectory acmeEab acmeEmail acmeProfile acmeStaging acmeTlsAlpn
+    admin backlog coroutine errorLog handler host https httpsPort listen poller port proxyProtocol
     redirectHttp sandbox socketMode tlsCert tlsKey tlsProfile trustProxy user workers`;
   assertEquals(restartSettings(false).toSorted(), alone.trim().split(/\s+/));
 });

@@ -32,7 +32,7 @@ export const ACME_NAMES: Kind<readonly string[]> = kindOf<readonly string[]>({
 
 /** An address of e-mail. */
 export const EMAIL: Kind<string | null> = orNone(written<string>({
-  value: "ADDRESS",
+  value: "EMAIL",
   expected: "an address such as you@example.org",
   pattern: /^[^\s@:?&<>,;"]+@[^\s@:?&<>,;"]+$/,
   parse: (text) => text,
@@ -66,7 +66,7 @@ export const FILE: Kind<string | null> = orNone(written<string>({
 
 /** The name of a kind of certificate. */
 export const PROFILE: Kind<string | null> = orNone(written<string>({
-  value: "NAME",
+  value: "PROFILE",
   expected: "a name without spaces, such as shortlived",
   pattern: /^[A-Za-z0-9._-]{1,64}$/,
   parse: (text) => text,
