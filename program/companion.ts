@@ -93,7 +93,9 @@ export async function runCompanion(command: CommandLine, fd: number): Promise<ne
     pause: (ms) => Promise.resolve(channel.wait(ms)),
   });
   report();
-  for (let unusableMs = RETRY_REFUSED_MS, lastTrouble = "";;) {
+  let unusableMs = RETRY_REFUSED_MS;
+  let lastTrouble = "";
+  for (;;) {
     try {
       const isDone = await keeper.tend();
       unusableMs = RETRY_REFUSED_MS;

@@ -50,8 +50,8 @@ export function readState(store: Store, name: string): SavedState {
   const members = Object.entries(FRESH).map(([key, usual]) => {
     const value = found[key];
     const isText = ["directory", "profile", "lastError"].includes(key);
-    const type = usual === null ? (isText ? "string" : "number") : typeof usual;
-    return [key, typeof value === type ? value : usual];
+    const example = usual ?? (isText ? "" : 0);
+    return [key, typeof value === typeof example ? value : usual];
   });
   return Object.fromEntries(members) as SavedState;
 }
