@@ -216,6 +216,7 @@ Deno.test("a directory with keys is refused as a site's root, as part of one, an
 
 Deno.test("settings that cannot work are refused with one line", async () => {
   using scene = new Site();
+  scene.write("site/index.html", "hello");
   const dir = ["--acme-dir", `${scene.root}/certs`];
   for (
     const [args, expected] of [
