@@ -161,7 +161,7 @@ Deno.test(
       await pebble.start();
       await scene.served("a.example.org");
       await eventually(async () => await scene.admin("/readyz") === "200 ready\n", "it is not ready");
-      const companion = companionOf(program);
+      const companion = companionOf(program)!;
       Deno.kill(program.pid, "SIGKILL");
       await eventually(() => !isRunning(companion), "the process for certificates has not ended");
     }
