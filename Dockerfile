@@ -13,7 +13,7 @@ COPY deno.json deno.lock ./
 RUN deno install --frozen || \
     deno install --frozen --unsafely-ignore-certificate-errors
 COPY . .
-RUN deno task compile --output /out/epollet && mkdir /out/certs
+RUN deno task compile --output /out/epollet && mkdir /out/certs /out/acme
 
 # An image with a C library and OpenSSL 3, and without a shell.
 FROM gcr.io/distroless/cc-debian12:nonroot
@@ -27,12 +27,13 @@ COPY --from=build /out/epollet /usr/local/bin/epollet
 COPY html /site
 # Certificates are mounted here. If the directory is empty, only HTTP is served.
 COPY --from=build /out/certs /certs
+COPY --from=build --chown=65532:65532 /out/acme /acme
 # An epollet.json that is mounted here is read; there need not be one. Because EPOLLET_CONFIG names the directory, all of
 # its keys are allowed.
 WORKDIR /etc/epollet
 USER 65532:65532
 ENV EPOLLET_CONFIG=./ EPOLLET_PORT=8080 EPOLLET_ROOT=/site EPOLLET_ADMIN=127.0.0.1:9090 \
-    EPOLLET_TLS_CERT=/certs/ EPOLLET_HTTPS_PORT=8443
+    EPOLLET_TLS_CERT=/certs/ EPOLLET_HTTPS_PORT=8443 EPOLLET_ACME_DIR=/acme
 EXPOSE 8080 8443
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["/usr/local/bin/epollet", "--healthcheck"]

@@ -58,6 +58,12 @@ async function printPasswordHash(): Promise<void> {
 }
 
 async function main(argv: readonly string[]): Promise<void> {
+  if (argv[0] === "certificate") {
+    returnFreedMemory();
+    setNoNewPrivileges();
+    const { getCertificates } = await import("./program/commands/certificate.ts");
+    Deno.exit(await getCertificates(argv.slice(1)));
+  }
   if (argv[0] === "trust") { // it starts programs, so it keeps the right to gain rights
     const { trust } = await import("./program/commands/trust.ts");
     Deno.exit(await trust(argv.slice(1), (line) => console.log(line)));
@@ -75,9 +81,10 @@ async function main(argv: readonly string[]): Promise<void> {
     if (trouble !== null) fail(trouble, EXIT_FAILURE);
   } else {
     const kind = kindOfLaunch();
-    const workerLaunch = kind === "worker" ? readLaunchContext() : null;
-    const config = workerLaunch?.message.kind === "configuration"
-      ? workerLaunch.message.config
+    const workerLaunch = kind === "worker" || kind === "companion" ? readLaunchContext() : null;
+    const first = workerLaunch?.message;
+    const config = first?.kind === "configuration" || first?.kind === "companion"
+      ? first.config
       : readConfig(args);
     const warnings = workerLaunch === null ? unknownVariables() : [];
     const command = await loadSettings(args, config, (line) => warnings.push(line));

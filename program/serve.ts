@@ -13,6 +13,8 @@ import { checkAddresses } from "./listening/listen.ts";
 import { type Kind, type LaunchContext, namedDescriptors, readLaunchContext } from "./lifecycle/launch.ts";
 import { warn } from "./terminal/output.ts";
 import { guardSignals } from "./lifecycle/signals.ts";
+import { answersChallenges, checkAcme } from "./setup/acme.ts";
+import { runCompanion } from "./companion.ts";
 import { supervise } from "./supervise.ts";
 import { serveAsWorker } from "./worker.ts";
 
@@ -27,14 +29,17 @@ const NO_WORKERS =
  */
 export async function serveProgram(
   args: Arguments,
-  command: CommandLine,
+  given: CommandLine,
   kind: Kind,
   workerLaunch: LaunchContext | null,
   config: ReadConfig | null,
   warnings: readonly string[],
 ): Promise<void> {
+  // In the sandbox, a process cannot start the one that gets certificates, nor read what that one writes.
+  const command = given.workers === 0 && answersChallenges(given) ? { ...given, workers: 1 } : given;
   checkAddresses(command);
   checkAdmin(command);
+  checkAcme(command);
   if (command.workers !== 0 && isSecureExecution()) throw new UsageError(NO_WORKERS);
   guardSignals(command, kind);
   if (workerLaunch === null) warnings.forEach(warn); // after `guardSignals`, which may start the program anew; and not by each worker
@@ -46,6 +51,8 @@ export async function serveProgram(
   }
   if (launchContext?.message.kind === "configuration") {
     await serveAsWorker(command, launchContext.channel, launchContext.message);
+  } else if (launchContext?.message.kind === "companion") {
+    await runCompanion(command, launchContext.channel);
   } else if (command.workers === 0) await serveSingleProcess(args, command, launchContext);
   else await supervise(args, command, config, launchContext);
 }

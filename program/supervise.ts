@@ -14,10 +14,13 @@ import { Server } from "../server/server.ts";
 import { Supervisor } from "./workers/supervisor.ts";
 import { escapeControls } from "../handlers/print_text.ts";
 import { adminService, adminToInherit, listenForAdmin } from "./setup/admin.ts";
-import { loadCertificates } from "./setup/certificates.ts";
-import { renewalOf } from "./setup/local_renewal.ts";
+import { answersChallenges, checkAcme, checkWritable, prepareDirectory } from "./setup/acme.ts";
+import { loadCertificates, namesWithoutCertificate } from "./setup/certificates.ts";
+import { ChallengeWatch } from "./setup/challenge_watch.ts";
+import { renewalOf, type Renewing } from "./setup/local_renewal.ts";
 import { ticketSecretOf } from "./lifecycle/ticket_secret.ts";
 import { announce } from "./setup/announce.ts";
+import { Companion } from "./workers/companion_process.ts";
 import { WorkerPool, workersOf } from "./workers/worker_pool.ts";
 import { EXIT_FAILURE, EXIT_USAGE } from "./terminal/exit.ts";
 import { certificatesOf, inheritedBy, type LaunchContext, Launcher } from "./lifecycle/launch.ts";
@@ -52,6 +55,8 @@ export async function supervise(
   const count = workersOf(command);
   const site = await openSites(command); // so that a mistake is reported once, not by each worker
   site?.close();
+  const acme = checkAcme(command);
+  if (acme !== null) prepareDirectory(command, acme, account);
   const certificates = loadCertificates(command, certificatesOf(launchContext));
   const ticketSecret = ticketSecretOf(launchContext);
   const inherited = inheritedBy(launchContext);
@@ -60,13 +65,18 @@ export async function supervise(
   const sandbox = sandboxOf(command); // only described here: the workers enter theirs
   sandbox?.discard();
   const current = dropRoot(account, command, launchContext !== null);
+  if (acme !== null) checkWritable(command, acme);
   if (certificates !== null) forbidCoreDumps();
   const logs = new Logs(command);
   logs.openErrors();
+  const missing = () => renewal === null ? [] : namesWithoutCertificate(renewal.current);
+  const isWaiting = () => renewal !== null && missing().length === renewal.current.facts.length;
   const admin = adminSockets.length === 0 ? null : new Server({
     ...adminService(adminSockets, {
       snapshots: () => supervisor.snapshots(),
-      isReady: () => !supervisor.isDraining && supervisor.pids.length > 0,
+      isReady: () => !supervisor.isDraining && supervisor.pids.length > 0 && !isWaiting(),
+      missingCertificates: missing,
+      certificateStatuses: () => companion?.statuses ?? [],
     }),
     onError: warn,
   });
@@ -82,7 +92,7 @@ export async function supervise(
     },
     command.gracePeriodMs,
   );
-  const renewal = certificates && renewalOf(command, certificates, reactor, {
+  const renewal: Renewing | null = certificates && renewalOf(command, certificates, reactor, {
     apply: (next) => supervisor.renew(next),
     warn,
   });
@@ -91,12 +101,28 @@ export async function supervise(
     sockets,
     () => renewal && { certificates: renewal.current.certificates, ticketSecret },
   );
+  let answered = Promise.resolve();
+  const challenges = !answersChallenges(command) ? null : new ChallengeWatch(
+    acme?.dir ?? null,
+    command.acmeTlsAlpn,
+    reactor,
+    (answers) => answered = supervisor.answer(answers),
+  );
+  const companion: Companion | null = acme && new Companion(launcher.companion, config, reactor, {
+    publish: () => {
+      challenges?.look();
+      return answered;
+    },
+    renewed: () => renewal?.check(true),
+    warn,
+  });
   let hasEnded = false;
   let hasSuccessor = false;
   const end = async () => {
     if (hasEnded) return;
     hasEnded = true;
     upgrade.cancel();
+    companion?.end();
     const drained = supervisor.drain();
     workerPool.close();
     await drained;
@@ -155,6 +181,10 @@ export async function supervise(
       workers: supervisor.pids,
     });
     renewal?.start();
+    reactor.post(() => {
+      challenges?.start();
+      if (!hasEnded) companion?.start();
+    });
     sayReady(launchContext, manager, reactor);
   }
   await running;

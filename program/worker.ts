@@ -36,7 +36,8 @@ export async function serveAsWorker(
     ? null
     : { certificates: tls.certificates, ticketSecret: decodeBase64(tls.ticketSecret) };
   if (tls !== null) forbidCoreDumps();
-  const { server } = prepare(command, opened, sockets, logs, material);
+  const { server, challenges } = prepare(command, opened, sockets, logs, material);
+  if (challenges !== null) server.answerChallenges({});
   const drain = () => server.shutdown();
   leaveSignalsToSupervisor(() => {
     server.reactor.post(() => link.send({ kind: "leaving" }));
@@ -54,6 +55,10 @@ export async function serveAsWorker(
       } catch (error) { // the worker goes on with the present ones
         say((error as Error).message);
       }
+    },
+    answer({ http, tls }) {
+      challenges?.use(http);
+      server.answerChallenges(tls).forEach(say);
     },
     snapshot: () => server.snapshot(),
   });

@@ -228,6 +228,8 @@ export const CONFIGURATION_PATIENCE_MS = 10_000;
 export const RESTART_DELAY_MS = 100;
 /** … up to this. */
 export const RESTART_DELAY_MS_MAX = 5_000;
+/** The longest delay before the process is started again that gets certificates. */
+export const COMPANION_RESTART_MS_MAX = 60_000;
 /**
  * The delay before a worker is replaced that a signal from elsewhere has ended. If all processes of a group get the
  * signal, the supervisor does, too, and ends.

@@ -51,7 +51,7 @@ type Changing = "handler" | "limits" | "addressLimits" | "keepAliveFields" | "ke
 export class Server {
   /** The first of {@linkcode addresses}. */
   readonly address: SocketAddress;
-  /** The addresses on which the server listens. */
+  /** Where the server listens. */
   readonly addresses: readonly SocketAddress[];
   /** Called in the loop when no more clients are accepted, after {@linkcode shutdown}. */
   onStoppedAccepting: () => void = () => {};
@@ -175,6 +175,11 @@ export class Server {
    */
   updateCertificates(tls?: TlsCertificate | readonly TlsCertificate[]): void {
     this.#tls?.update(tls);
+  }
+
+  /** Answers authorities by TLS (RFC 8737), with a certificate for each name. Returns a line for each unusable one. */
+  answerChallenges(given: Readonly<Record<string, TlsCertificate>>): string[] {
+    return this.#tls?.answerChallenges(given) ?? [];
   }
 
   /** The number of connections, without those of {@linkcode listenAlso}. */

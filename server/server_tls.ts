@@ -4,7 +4,7 @@
  */
 import type { Certificate, CertificateFacts } from "../ffi/openssl/certificate.ts";
 import { loadOpenssl } from "../ffi/openssl/openssl.ts";
-import type { TlsProfile } from "../ffi/openssl/server_context.ts";
+import { ServerContext, type TlsProfile } from "../ffi/openssl/server_context.ts";
 import type { Handler } from "./connection/handler.ts";
 import { ERROR_FIELDS, errorResponse } from "./exchange/error_response.ts";
 import { encodeUtf8 } from "./http/characters.ts";
@@ -13,6 +13,7 @@ import { encodeLocation, HttpResponse } from "./http/response.ts";
 import type { ListeningSocket } from "./listen/open.ts";
 import type { TlsSnapshot } from "./metrics/statistics.ts";
 import type { Reactor } from "./loop/reactor.ts";
+import { scopeOf } from "./transport/certificates.ts";
 import { Handshakes } from "./transport/handshakes.ts";
 import { TicketKeys } from "./transport/ticket_keys.ts";
 import { Tls } from "./transport/tls.ts";
@@ -58,6 +59,7 @@ export class ServerTls {
   readonly #profile: TlsProfile;
   #given: readonly TlsCertificate[];
   #facts: readonly CertificateFacts[] = [];
+  #answersChallenges = false;
 
   /**
    * @throws {CertificateError} when a certificate or key cannot be used
@@ -103,8 +105,33 @@ export class ServerTls {
     this.#given = list;
   }
 
+  /**
+   * Answers the challenges of an authority by `given`, a certificate for each name, from the next handshake on. Returns a
+   * line for each one that cannot be used, and is left out.
+   */
+  answerChallenges(given: Readonly<Record<string, TlsCertificate>>): string[] {
+    if (!this.#answersChallenges) {
+      this.#answersChallenges = true;
+      this.update();
+    }
+    const contexts = new Map<string, ServerContext>();
+    const refused: string[] = [];
+    for (const [name, one] of Object.entries(given)) {
+      try {
+        const [certificate] = readCertificates([one]);
+        const free = () => certificate!.free();
+        using _ = { [Symbol.dispose]: free };
+        contexts.set(name, new ServerContext(this.#profile, [certificate!], scopeOf(name), false));
+      } catch (error) {
+        refused.push(`The challenge for ${name} is not answered: ${(error as Error).message}`);
+      }
+    }
+    this.#handshakes.answer(contexts);
+    return refused;
+  }
+
   #use(certificates: readonly Certificate[]): void {
-    this.#handshakes.use(contextsOf(this.#profile, certificates));
+    this.#handshakes.use(contextsOf(this.#profile, certificates, this.#answersChallenges));
     this.#facts = factsOf(certificates); // frees them: the contexts have what they need
   }
 

@@ -102,9 +102,13 @@ export function readCertificates(given: readonly TlsCertificate[]): Certificate[
  * Returns the contexts for `certificates`. If OpenSSL refuses one, all are freed.
  * @throws {CertificateError}
  */
-export function contextsOf(profile: TlsProfile, certificates: readonly Certificate[]): Certificates {
+export function contextsOf(
+  profile: TlsProfile,
+  certificates: readonly Certificate[],
+  answersChallenges: boolean = false,
+): Certificates {
   try {
-    return new Certificates(profile, certificates);
+    return new Certificates(profile, certificates, undefined, answersChallenges);
   } catch (error) {
     for (const certificate of certificates) certificate.free();
     throw new CertificateError(`The certificates cannot be used together: ${(error as Error).message}`);

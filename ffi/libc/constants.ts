@@ -139,7 +139,10 @@ export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
+export const SO_RCVTIMEO = 20;
+export const SO_SNDTIMEO = 21;
 export const SO_REUSEADDR = 2;
+export const SO_ERROR = 4;
 /** The type of a socket, such as SOCK_STREAM. */
 export const SO_TYPE = 3;
 export const SO_KEEPALIVE = 9;
@@ -227,8 +230,10 @@ export const STDERR_FILENO = 2;
 
 // signal(7), getrlimit(2), fcntl(2)
 export const SIGHUP = 1;
+export const SIGINT = 2;
 export const SIGKILL = 9;
 export const SIGUSR1 = 10;
+export const SIGUSR2 = 12;
 export const SIGPIPE = 13;
 export const SIGTERM = 15;
 export const SIG_IGN = 1n;
@@ -259,6 +264,7 @@ export const SEEK_SET = 0;
 export const X_OK = 1;
 export const W_OK = 2;
 export const R_OK = 4;
+export const PR_SET_PDEATHSIG = 1;
 export const PR_SET_DUMPABLE = 4;
 export const PR_SET_NO_NEW_PRIVS = 38;
 

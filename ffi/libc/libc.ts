@@ -46,6 +46,8 @@ const SYMBOLS = {
   sendfile: { parameters: ["i32", "i32", "buffer", "u32"], result: "i32" },
   inet_pton: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   inet_ntop: { parameters: ["i32", "buffer", "buffer", "u32"], result: "pointer" },
+  getaddrinfo: { parameters: ["buffer", "buffer", "buffer", "buffer"], result: "i32" },
+  freeaddrinfo: { parameters: ["pointer"], result: "void" },
 
   // Multiplexers. A call with `_parked` in its name runs on another thread, so errno cannot be read after it.
   epoll_create1: { parameters: ["i32"], result: "i32" },

@@ -149,3 +149,6 @@ export const STATX = {
   dev_minor: 140,
   mnt_id: 144,
 } as const;
+
+/** struct addrinfo, getaddrinfo(3). */
+export const ADDRINFO = { family: 4, socktype: 8, addr: 24, next: 40 } as const;

@@ -23,6 +23,10 @@ export interface TicketKey {
 export interface HandshakeHooks {
   /** Returns the context for a client that asks for `serverName` ("" if it asks for none); null to keep the present one. */
   onServerName(serverName: string): Pointer | null;
+  /** True if the challenges of an authority are answered. */
+  readonly answersChallenges: boolean;
+  /** Returns the context with the answer to the challenge of an authority for `serverName`; null if there is none. */
+  onChallenge(serverName: string): Pointer | null;
   /** The protocols of ALPN, the preferred one first; empty to ignore what clients offer. */
   readonly protocols: readonly string[];
   /** Returns the key for new tickets. */
@@ -40,7 +44,11 @@ const TLSEXT_SERVER_NAME = 0;
 /** SSL_TLSEXT_ERR_…: the alert no_application_protocol, or as if the client had offered nothing. */
 const ALPN = { ok: 0, failed: 2, none: 3 } as const;
 const TICKET = { failed: -1, none: 0, ok: 1, renew: 2 } as const;
-const AD_INTERNAL_ERROR = 80;
+const TLSEXT_ALPN = 16;
+/** Alerts (RFC 8446 §6.2). */
+const ALERT = { internalError: 80, unrecognizedName: 112 } as const;
+/** The one protocol that an authority offers which tries a name (RFC 8737 §4). */
+export const ACME_PROTOCOL = "acme-tls/1";
 /** The bounds of the extension: list length 2, type 1, name length 2; a name has at most 255 bytes (TLSEXT_MAXLEN_host_name). */
 const SERVER_NAME_BYTES = { least: 5, most: 260 } as const;
 
@@ -92,6 +100,17 @@ function serverNameOf(connection: Deno.PointerValue): string {
   const nameLength = (bytes[3]! << 8) | bytes[4]!;
   if (bytes[2] !== 0 || nameLength + SERVER_NAME_BYTES.least > length) return "";
   return String.fromCharCode(...bytes.subarray(5, 5 + nameLength)).toLowerCase();
+}
+
+/** Returns true if the client offers the protocol of challenges, and no other one. */
+function offersChallenge(connection: Deno.PointerValue): boolean {
+  if (ssl.SSL_client_hello_get0_ext(connection, TLSEXT_ALPN, outBytes, lengthBytes) !== 1) return false;
+  const address = Deno.UnsafePointer.create(outWords[0]!);
+  const expected = ACME_PROTOCOL.length + 3; // the length of the list, and that of the name
+  if (address === null || Number(outWords[1]!) !== expected) return false;
+  const bytes = scratch.subarray(0, expected);
+  Deno.UnsafePointerView.copyInto(address, bytes);
+  return bytes[2] === ACME_PROTOCOL.length && String.fromCharCode(...bytes.subarray(3)) === ACME_PROTOCOL;
 }
 
 /** Returns the offset in a list of length-prefixed names of the first of `wanted` that is in it; −1 if none is. */
@@ -158,12 +177,17 @@ export function handshakeCallbacks(): Callbacks {
   const clientHello = new Deno.UnsafeCallback(
     { parameters: ["pointer", "pointer", "pointer"], result: "i32" },
     (connection, alert) => {
+      let reason: number = ALERT.internalError;
       const status = guarded(CLIENT_HELLO.failed, (own) => {
-        const context = own.onServerName(serverNameOf(connection));
+        const isChallenge = own.answersChallenges && offersChallenge(connection);
+        const serverName = serverNameOf(connection);
+        const context = isChallenge ? own.onChallenge(serverName) : own.onServerName(serverName);
         if (context !== null) ssl.SSL_set_SSL_CTX(connection, context);
-        return CLIENT_HELLO.ok;
+        if (!isChallenge || context !== null) return CLIENT_HELLO.ok;
+        reason = ALERT.unrecognizedName;
+        return CLIENT_HELLO.failed;
       });
-      if (status === CLIENT_HELLO.failed) new Int32Array(memory(alert, 4))[0] = AD_INTERNAL_ERROR;
+      if (status === CLIENT_HELLO.failed) new Int32Array(memory(alert, 4))[0] = reason;
       return status;
     },
   );

@@ -48,6 +48,16 @@ const SSL_SYMBOLS = {
   SSL_get0_alpn_selected: { parameters: ["pointer", "buffer", "buffer"], result: "void" },
   SSL_client_hello_get0_ext: { parameters: ["pointer", "u32", "buffer", "buffer"], result: "i32" },
 
+  // a connection in which this process is the client
+  TLS_client_method: { parameters: [], result: "pointer" },
+  SSL_CTX_set_default_verify_paths: { parameters: ["pointer"], result: "i32" },
+  SSL_CTX_load_verify_locations: { parameters: ["pointer", "buffer", "pointer"], result: "i32" },
+  SSL_CTX_set_verify: { parameters: ["pointer", "i32", "pointer"], result: "void" },
+  SSL_set1_host: { parameters: ["pointer", "buffer"], result: "i32" },
+  SSL_set_fd: { parameters: ["pointer", "i32"], result: "i32" },
+  SSL_connect: { parameters: ["pointer"], result: "i32" },
+  SSL_get_verify_result: { parameters: ["pointer"], result: "i32" },
+
   // the secrets of a connection whose records the kernel is to write
   SSL_CTX_set_keylog_callback: { parameters: ["pointer", "function"], result: "void" },
   SSL_get_current_cipher: { parameters: ["pointer"], result: "pointer" },
@@ -94,6 +104,7 @@ const CRYPTO_SYMBOLS = {
   X509_get_subject_name: { parameters: ["pointer"], result: "pointer" },
   X509_get_issuer_name: { parameters: ["pointer"], result: "pointer" },
   X509_get_ext_d2i: { parameters: ["pointer", "i32", "pointer", "pointer"], result: "pointer" },
+  X509_verify_cert_error_string: { parameters: ["i64"], result: "pointer" },
   X509_NAME_print_ex: { parameters: ["pointer", "pointer", "i32", "u64"], result: "i32" },
   GENERAL_NAME_get0_value: { parameters: ["pointer", "buffer"], result: "pointer" },
   GENERAL_NAMES_free: { parameters: ["pointer"], result: "void" },

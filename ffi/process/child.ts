@@ -10,6 +10,7 @@ import {
   AT_FDCWD,
   F_SETFD,
   FD_CLOEXEC,
+  PR_SET_PDEATHSIG,
   SIGHUP,
   SIGKILL,
   SIGTERM,
@@ -191,6 +192,12 @@ export function processors(): number {
     for (let bits = byte; bits > 0; bits >>= 1) count += bits & 1;
   }
   return Math.max(count, 1);
+}
+
+/** Has the kernel end this process when the process ends that started it (prctl(2), PR_SET_PDEATHSIG). */
+export function endWithParent(): void {
+  loadLibc();
+  libc.prctl(PR_SET_PDEATHSIG, BigInt(SIGKILL), 0n, 0n, 0n);
 }
 
 /** Sends SIGTERM to a process: 0 or −errno. */

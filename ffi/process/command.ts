@@ -6,7 +6,7 @@ import { F_SETFD } from "../libc/constants.ts";
 import { orThrow } from "../libc/errno.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 import { readAt } from "../file/file.ts";
-import { environmentWithout, reap, spawn } from "./child.ts";
+import { environmentWithout, kill, reap, spawn } from "./child.ts";
 
 const SHELL = "/bin/sh";
 /**
@@ -18,11 +18,12 @@ const SCRIPT =
 /** What sh returns for a command that it does not find. */
 const NOT_FOUND = 127;
 const OUTPUT_BYTES_MAX = 64 * 1024;
+const PATIENCE_MS = 120_000;
 const LOOK_INTERVAL_MS = 10;
 
 /** How a command ended. */
 export interface CommandResult {
-  /** The exit status; −1 if a signal ended it. */
+  /** The exit status; −1 if a signal or the end of the patience ended it. */
   readonly status: number;
   /** What it has printed, standard error included. */
   readonly output: string;
@@ -56,10 +57,12 @@ export async function runCommand(words: readonly [string, ...string[]]): Promise
 }
 
 async function endOf(pid: number): Promise<number> {
+  const endMs = performance.now() + PATIENCE_MS;
   for (;;) {
     const ended = reap(pid);
     if (typeof ended === "number") return -1;
     if (ended !== null) return ended.code ?? -1;
+    if (performance.now() > endMs) kill(pid);
     await new Promise((resolve) => setTimeout(resolve, LOOK_INTERVAL_MS));
   }
 }

@@ -7,13 +7,18 @@
 import {
   AF_INET,
   AF_INET6,
+  F_SETFL,
   POLLIN,
   POLLOUT,
+  SO_ERROR,
+  SO_RCVTIMEO,
+  SO_SNDTIMEO,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_STREAM,
+  SOL_SOCKET,
 } from "../libc/constants.ts";
-import { EINPROGRESS, EINVAL } from "../libc/errno.ts";
+import { EINPROGRESS, EINTR, EINVAL, ETIMEDOUT } from "../libc/errno.ts";
 import { libc, loadLibc, result } from "../libc/libc.ts";
 import { poll } from "../libc/multiplexers.ts";
 import { sockaddr, writeSockaddr } from "./socket_address.ts";
@@ -33,6 +38,43 @@ export function connectTcp(host: string, port: number): number {
   if (status >= 0 || status === -EINPROGRESS) return fd;
   libc.close(fd);
   return status;
+}
+
+/**
+ * Connects to an IPv4 or IPv6 address, and waits for that. Returns a descriptor that blocks, or −errno: −ETIMEDOUT after
+ * `timeoutMs` milliseconds.
+ */
+export function connectAndWait(host: string, port: number, timeoutMs: number): number {
+  const fd = connectTcp(host, port);
+  if (fd < 0) return fd;
+  const endMs = performance.now() + timeoutMs;
+  let ready: number;
+  do ready = awaitWritable(fd, endMs - performance.now()); while (ready === -EINTR);
+  const error = ready === 0 ? ETIMEDOUT : ready < 0 ? -ready : errorOf(fd);
+  if (error === 0) {
+    libc.fcntl(fd, F_SETFL, 0);
+    return fd;
+  }
+  libc.close(fd);
+  return -error;
+}
+
+const word = new Uint8Array(128);
+const wordView = new DataView(word.buffer);
+
+function errorOf(fd: number): number {
+  const length = new Uint8Array(128);
+  length[0] = 4;
+  const status = result(libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, word, length));
+  return status < 0 ? -status : wordView.getInt32(0, true);
+}
+
+/** Limits the time for which a call on `fd`, which blocks, waits. It then fails with EAGAIN. */
+export function setCallTimeout(fd: number, timeoutMs: number): void {
+  const ms = Math.max(Math.ceil(timeoutMs), 1); // 0 stands for no limit (socket(7))
+  wordView.setBigInt64(0, BigInt(Math.floor(ms / 1000)), true);
+  wordView.setBigInt64(8, BigInt(ms % 1000 * 1000), true);
+  for (const option of [SO_RCVTIMEO, SO_SNDTIMEO]) libc.setsockopt(fd, SOL_SOCKET, option, word, 16);
 }
 
 const pollfd = new Uint8Array(128);

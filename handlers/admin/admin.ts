@@ -47,7 +47,7 @@ export function adminHandler(options: AdminOptions): Handler {
       case "/healthz":
         return healthResponse();
       case "/readyz":
-        return readyResponse(options.isReady());
+        return readyResponse(options.isReady(), options.missingCertificates?.());
       default:
         return plainError(404, "Not found. The paths here are /, /metrics, /healthz and /readyz.");
     }
@@ -76,9 +76,14 @@ function eventsResponse(events: Events): HttpResponse {
   return new HttpResponse(200, fields, { stream, length: null, pauseMs: STATUS_INTERVAL_MS });
 }
 
-function metricsResponse({ snapshots, version }: AdminOptions): HttpResponse | Promise<HttpResponse> {
+function metricsResponse(
+  { snapshots, version, certificateStatuses }: AdminOptions,
+): HttpResponse | Promise<HttpResponse> {
   const respond = (all: readonly Snapshot[]) =>
-    HttpResponse.text(metricsText(all, version), { type: METRICS_TYPE, fields: ADMIN_FIELDS });
+    HttpResponse.text(metricsText(all, version, certificateStatuses?.()), {
+      type: METRICS_TYPE,
+      fields: ADMIN_FIELDS,
+    });
   const all = snapshots();
   return all instanceof Promise ? all.then(respond) : respond(all);
 }

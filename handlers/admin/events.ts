@@ -5,7 +5,7 @@
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { STATUS_INTERVAL_MS, STATUS_WATCHERS_MAX } from "../../server/limits.ts";
 import { mergeSnapshots, sharesOf } from "../../server/metrics/merge_snapshots.ts";
-import { LATENCY_BOUNDS, type Snapshot } from "../../server/metrics/statistics.ts";
+import { type CertificateStatus, LATENCY_BOUNDS, type Snapshot } from "../../server/metrics/statistics.ts";
 
 /** The source of what the admin handler reports. */
 export interface StatusSource {
@@ -16,6 +16,10 @@ export interface StatusSource {
   snapshots(): readonly Snapshot[] | Promise<readonly Snapshot[]>;
   /** Returns false while the server drains. */
   isReady(): boolean;
+  /** Returns the names for which a certificate is still to be got; missing: there are none. */
+  missingCertificates?(): readonly string[];
+  /** Returns what is known of each name for which certificates are got; missing: there are none. */
+  certificateStatuses?(): readonly CertificateStatus[];
   /** The version of the program. */
   readonly version: string;
 }
@@ -87,7 +91,7 @@ function withoutHandshakes(states: Snapshot["states"]): Record<string, number> {
  */
 export function eventText(
   snapshots: readonly Snapshot[],
-  { version, isReady }: Omit<StatusSource, "snapshots">,
+  { version, isReady, certificateStatuses = () => [] }: Omit<StatusSource, "snapshots">,
 ): string {
   const { connections: _, pid: __, ...total } = mergeSnapshots(snapshots);
   const connections = sharesOf(snapshots).flatMap((shown, worker) =>
@@ -122,5 +126,6 @@ export function eventText(
     states: withoutHandshakes(total.states),
     workers,
     connections,
+    names: certificateStatuses(),
   });
 }

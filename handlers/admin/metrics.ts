@@ -3,7 +3,7 @@
  * names.
  * @module
  */
-import { LATENCY_BOUNDS, type Snapshot } from "../../server/metrics/statistics.ts";
+import { type CertificateStatus, LATENCY_BOUNDS, type Snapshot } from "../../server/metrics/statistics.ts";
 
 /** The media type of {@linkcode metricsText}. */
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -199,7 +199,11 @@ function histogram({ latencyCounts, latencySumSeconds }: Snapshot): Sample[] {
 }
 
 /** Returns all metrics. With several workers, each value has the label `worker`. */
-export function metricsText(snapshots: readonly Snapshot[], version: string): string {
+export function metricsText(
+  snapshots: readonly Snapshot[],
+  version: string,
+  names: readonly CertificateStatus[] = [],
+): string {
   const [first] = snapshots;
   const built = first === undefined ? {} : { poller: first.poller, trigger: first.trigger };
   let text = head("epollet_build_info", "gauge", "Always 1; the labels say what is running.") +
@@ -214,7 +218,40 @@ export function metricsText(snapshots: readonly Snapshot[], version: string): st
     }
     if (lines !== "") text += head(name, type, help) + lines;
   }
-  return text;
+  return text + namesText(names);
+}
+
+type ReadName = (status: CertificateStatus) => readonly [value: number, labels?: Labels] | null;
+
+/** What is known of each name for which certificates are got by ACME. */
+const OF_NAMES: readonly (readonly [name: string, help: string, read: ReadName])[] = [
+  [
+    "epollet_acme_not_after_seconds",
+    "End of the certificate got by ACME, in seconds since the Unix epoch; 0: there is none yet.",
+    ({ notAfterMs }) => [(notAfterMs ?? 0) / 1000],
+  ],
+  [
+    "epollet_acme_next_try_seconds",
+    "When the authority is asked next, in seconds since the Unix epoch; none: never.",
+    ({ nextTryMs }) => nextTryMs === null ? null : [nextTryMs / 1000],
+  ],
+  [
+    "epollet_acme_failing",
+    "1 if the last try failed; the label error says why.",
+    ({ lastError }) => lastError === null ? [0] : [1, { error: lastError }],
+  ],
+];
+
+function namesText(names: readonly CertificateStatus[]): string {
+  if (names.length === 0) return "";
+  return OF_NAMES.map(([metric, help, read]) => {
+    const lines = names.map((status) => {
+      const { name, authority } = status;
+      const [value, more = {}] = read(status) ?? [null];
+      return value === null ? "" : line(metric, { name, authority, ...more }, value);
+    });
+    return head(metric, "gauge", help) + lines.join("");
+  }).join("");
 }
 
 function head(name: string, type: string, help: string): string {

@@ -17,6 +17,7 @@ import {
   describeTls,
   loadCertificates,
 } from "../setup/certificates.ts";
+import { describeAcme } from "../setup/acme.ts";
 import { describePlan } from "../setup/local_certificate.ts";
 import { checkAdmin } from "../setup/admin.ts";
 import { withPlace } from "../config/config_place.ts";
@@ -45,6 +46,7 @@ export async function checkSettings(args: Arguments): Promise<void> {
   const others = await readOthers(args, undefined, say);
   const command = combine(args, others);
   await validate(command);
+  const acme = describeAcme(command);
   const certificates = command.https ? null : loadCertificates(command);
   const plan = command.https ? describePlan(command) : null;
   if (command.verbosity === "quiet") return;
@@ -53,6 +55,7 @@ export async function checkSettings(args: Arguments): Promise<void> {
     [...described, `TLS ${describeTls(command.tlsProfile)}`].map(printable).forEach(warn);
   }
   if (certificates !== null) certificateWarnings(certificates).map(printable).forEach(warn);
+  acme.map(printable).forEach(warn);
   unmeant(command).forEach(warn);
   if (command.handler === "static") (await siteWarnings(command)).map(printable).forEach(warn);
   const noteOf = command.verbosity === "verbose" ? (key: string) => origin(key, args, others) : null;

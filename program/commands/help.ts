@@ -30,6 +30,7 @@ The argument that begins with a digit is PORT, another one is ROOT.
 Only the configuration file has redirects, rewrites, headers and passwords by
 path, and virtual hosts. Conditional requests, byte ranges, 404.html and
 precompressed files (a.js.br, .zst, .gz) need no flag.
+epollet certificate NAME... gets certificates once (--help: how).
 epollet trust makes browsers and the system trust the authority of --https;
 epollet trust --remove takes that back.
 In the environment EPOLLET_CACHE_SIZE=64M is --cache-size 64M, and

@@ -109,7 +109,8 @@ export function combine(args: Arguments, { environment, file }: OtherChoices): C
   checkHttps({ ...command, tlsCert });
   const isCertificateNamed = file?.program.tlsCert !== undefined ||
     [args, environment].some((choices) => nameIn(choices, "tls.cert") !== null);
-  if (command.httpsPort !== null && !isCertificateNamed && !command.https) {
+  const hasOther = command.https || command.acme.length > 0;
+  if (command.httpsPort !== null && !isCertificateNamed && !hasOther) {
     const line = "--https-port needs a certificate: --tls-cert FILE, or the directory of one";
     throw new UsageError(withPlace(command, ["tls.port"], line));
   }

@@ -17,7 +17,7 @@ import { environmentVariable, hideEnvironmentVariable } from "../../ffi/process/
 import type { NamedCertificate } from "../../server/tls_options.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import { handedOver } from "../listening/activation.ts";
-import type { Upgrade, WorkerConfiguration } from "../workers/messages.ts";
+import type { CompanionConfiguration, Upgrade, WorkerConfiguration } from "../workers/messages.ts";
 import type { InheritedSocket } from "../listening/inherited_socket.ts";
 import type { Launch } from "../workers/child_process.ts";
 import { receiveConfiguration } from "../workers/supervisor_link.ts";
@@ -29,12 +29,12 @@ const CHANNEL = "EPOLLET_CHANNEL";
 const OURS = [CHANNEL, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
 
 /** How this process was started. `user` includes service managers. */
-export type Kind = "user" | "worker" | "successor";
+export type Kind = "user" | "worker" | "companion" | "successor";
 
 /** The channel to the program that started this process, and the first message from it. */
 export interface LaunchContext {
   readonly channel: number;
-  readonly message: WorkerConfiguration | Upgrade;
+  readonly message: WorkerConfiguration | CompanionConfiguration | Upgrade;
 }
 
 /**
@@ -44,8 +44,8 @@ export interface LaunchContext {
 function readVariable(): { kind: Exclude<Kind, "user">; channel: number } | null {
   const text = environmentVariable(CHANNEL);
   if (text === undefined || text === "") return null;
-  const [, kind, channel] = /^(worker|successor) (\d{1,9})$/.exec(text) ?? [];
-  if (kind !== "worker" && kind !== "successor") {
+  const [, kind, channel] = /^(worker|companion|successor) (\d{1,9})$/.exec(text) ?? [];
+  if (kind !== "worker" && kind !== "companion" && kind !== "successor") {
     throw new UsageError(`${CHANNEL} is for processes that this program starts: unset it`);
   }
   return { kind, channel: Number(channel) };
@@ -106,6 +106,10 @@ export class Launcher {
    */
   readonly worker: Launch = (channel, inherited) =>
     withoutLowPorts(() => this.#launch(SELF, "worker", channel, inherited));
+
+  /** Starts the running program again as the process that gets certificates. */
+  readonly companion: Launch = (channel, inherited) =>
+    withoutLowPorts(() => this.#launch(SELF, "companion", channel, inherited));
 
   /** Starts the program file that has the name now, as the successor. */
   readonly successor: Launch = (channel, inherited) =>

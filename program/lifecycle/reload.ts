@@ -10,6 +10,7 @@ import { UsageError } from "../../server/usage_error.ts";
 import { loadSettings, type ReadConfig, readConfig } from "../config/load_settings.ts";
 import type { Arguments, CommandLine } from "../config/settings/settings.ts";
 import { restartSettings } from "../config/settings/table.ts";
+import { checkAcme } from "../setup/acme.ts";
 import type { Prepared } from "../setup/prepare.ts";
 import { type CurrentSite, type Listening, openSites } from "../setup/sites.ts";
 import { print, readAgain, staysUntilStart, warn } from "../terminal/output.ts";
@@ -95,6 +96,7 @@ export class Reload {
       const changed = fixed.filter((key) => JSON.stringify(next[key]) !== JSON.stringify(this.#command[key]));
       const kept = Object.fromEntries(fixed.map((key) => [key, this.#command[key]]));
       const settings: CommandLine = { ...next, ...kept };
+      checkAcme(settings); // a new root must not contain the keys
       const site = await openSites(settings, target.listening);
       if (!await target.apply(settings, config, site)) return;
       this.#command = settings;
@@ -116,7 +118,7 @@ export class RunningServer implements ReloadTarget {
   readonly #server: Server;
   readonly #site: CurrentSite | null;
 
-  constructor({ server, site }: Prepared, isConfined: boolean) {
+  constructor({ server, site }: Pick<Prepared, "server" | "site">, isConfined: boolean) {
     this.#server = server;
     this.#site = site;
     this.isConfined = isConfined;

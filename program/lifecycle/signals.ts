@@ -45,7 +45,7 @@ export interface SignalTasks {
  */
 export function guardSignals(command: CommandLine, kind: Kind): void {
   const mayHaveLogs = logPathsOf(command).length > 0 || command.workers !== 0; // a reload may give workers a log
-  if (kind === "worker" || !mayHaveLogs) {
+  if (kind === "worker" || kind === "companion" || !mayHaveLogs) {
     // The runtime installs its handler in the kernel once, when the first listener is added. After that the handler
     // can be replaced.
     Deno.addSignalListener("SIGUSR1", () => {});

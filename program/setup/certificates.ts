@@ -17,13 +17,17 @@ import {
   type NamedCertificate,
   readCertificates,
 } from "../../server/tls_options.ts";
+import { factsFor } from "../acme/saved_state.ts";
+import { type AcmeChoices, type AcmeSettings, acmeSettingsOf } from "../acme/settings.ts";
+import { makeStandIn, STAND_IN } from "../acme/stand_in.ts";
+import { certificatePath, Store } from "../acme/store.ts";
 import { certificateFiles } from "../config/certificate_files.ts";
 import { type ConfigPath, withPlace } from "../config/config_place.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
 import { checkSites, makeLocalCertificate } from "./local_certificate.ts";
 import { currentAccount, describeAccount } from "../security/privileges.ts";
 
-type Settings = Pick<CommandLine, "tlsCert" | "tlsKey">;
+type Settings = Pick<CommandLine, "tlsCert" | "tlsKey"> & AcmeChoices;
 
 const HAS_CERTIFICATE = /-----BEGIN CERTIFICATE-----/;
 const HAS_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
@@ -39,9 +43,12 @@ export interface LoadedCertificates {
 }
 
 /** The paths of all files with certificates and keys. */
-export function certificateFilesOf({ tlsCert, tlsKey }: Settings): string[] {
+export function certificateFilesOf(settings: Settings): string[] {
+  const { tlsCert, tlsKey } = settings;
+  const acme = acmeSettingsOf(settings);
+  const got = acme === null ? [] : acme.names.map((name) => certificatePath(acme.dir, name));
   const files = tlsCert.map(certificateFiles).flatMap(({ cert, key }) => key === null ? [cert] : [cert, key]);
-  return [...files, ...tlsKey];
+  return [...files, ...tlsKey, ...got];
 }
 
 /**
@@ -83,15 +90,19 @@ function loadLocal(command: CommandLine, inherited: readonly NamedCertificate[] 
 /**
  * Does the same as {@linkcode loadCertificates}, but throws {@linkcode CertificateError} for a file that cannot be used. For files that are read again.
  */
-export function readAll(command: CommandLine): LoadedCertificates | null {
+export function readAll(
+  command: CommandLine,
+  present: LoadedCertificates | null = null,
+): LoadedCertificates | null {
   const { tlsCert, tlsKey } = command;
-  if (tlsCert.length === 0) {
+  const acme = acmeSettingsOf(command);
+  if (tlsCert.length === 0 && acme === null) {
     const useless = withoutCertificate(command);
     if (useless !== null) throw new UsageError(`${useless} needs a certificate: --tls-cert FILE`);
     return null;
   }
   const keys = [...tlsKey];
-  const certificates = tlsCert.map(certificateFiles).map(({ cert: file, key }): NamedCertificate => {
+  const named = tlsCert.map(certificateFiles).map(({ cert: file, key }): NamedCertificate => {
     const cert = textOf(file);
     if (HAS_KEY.test(cert)) return { cert, names: { cert: file, key: file } };
     if (!HAS_CERTIFICATE.test(cert)) {
@@ -110,6 +121,7 @@ export function readAll(command: CommandLine): LoadedCertificates | null {
       `${keys[0]} has no certificate: there are more --tls-key than --tls-cert without a key`,
     );
   }
+  const certificates = acme === null ? named : [...named, ...gotByAcme(acme, present)];
   const read = readCertificates(certificates);
   contextsOf(command.tlsProfile, read).free(); // what OpenSSL refuses is reported here, and reaches no worker
   const facts = factsOf(read);
@@ -126,6 +138,34 @@ export function readAll(command: CommandLine): LoadedCertificates | null {
     }
   }
   return { certificates, facts };
+}
+
+/**
+ * Returns the certificates of ACME: those in the directory, or if one is missing there or cannot be used, the one of
+ * `present`, or a stand-in.
+ */
+function gotByAcme({ names, dir }: AcmeSettings, present: LoadedCertificates | null): NamedCertificate[] {
+  const store = new Store(dir);
+  return names.map((name): NamedCertificate => {
+    const file = certificatePath(dir, name);
+    const pem = store.readCertificate(name);
+    const facts = factsFor(name, pem);
+    const isValid = facts !== null && facts.notAfterMs > Date.now() && facts.notBeforeMs <= Date.now();
+    if (isValid) return { cert: pem!, names: { cert: file, key: file } };
+    const served = present?.certificates.find(({ names }, i) =>
+      names.cert === file && present.facts[i]!.notAfterMs > Date.now()
+    );
+    return served ?? { cert: makeStandIn(name), names: { cert: file, key: file } };
+  });
+}
+
+/** Returns the names of `acme` for which there is no certificate yet, only a stand-in. */
+export function namesWithoutCertificate({ facts }: LoadedCertificates): string[] {
+  return facts.filter(isStandIn).flatMap(({ names }) => names);
+}
+
+function isStandIn({ subject }: CertificateFacts): boolean {
+  return subject === `CN=${STAND_IN}`;
 }
 
 /** Returns the first setting that means nothing without a certificate, or null. */
@@ -149,7 +189,9 @@ function textOf(file: string): string {
 
 /** Returns a line for each certificate: its names, issuer, end, chain and key. */
 export function describeCertificates({ certificates, facts }: LoadedCertificates): string[] {
-  return facts.map(({ names, issuer, notAfterMs, chainLength, keyType }, i) => {
+  return facts.flatMap((fact, i) => {
+    if (isStandIn(fact)) return [];
+    const { names, issuer, notAfterMs, chainLength, keyType } = fact;
     const chain = chainLength === 1 ? "no chain" : `a chain of ${chainLength}`;
     const end = new Date(notAfterMs).toISOString().slice(0, 10);
     return `${certificates[i]!.names.cert}: for ${
@@ -174,6 +216,7 @@ export function certificateWarnings(
   nowMs: number = Date.now(),
 ): string[] {
   return facts.flatMap((fact, i) => {
+    if (isStandIn(fact)) return [];
     const file = certificates[i]!.names.cert;
     const { names, notBeforeMs, notAfterMs, chainLength, isSelfSigned } = fact;
     const lines: string[] = [];

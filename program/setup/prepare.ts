@@ -14,10 +14,12 @@ import type { NamedCertificate } from "../../server/tls_options.ts";
 import type { ListeningSocket } from "../../server/listen/open.ts";
 import { becomeUser, currentAccount, resolveAccount, unreachable } from "../security/privileges.ts";
 import { Sandbox } from "../security/sandbox.ts";
+import { HttpChallenges } from "../../server/challenges.ts";
 import { Server } from "../../server/server.ts";
 import { limitsOf } from "../../server/server_limits.ts";
 import { speaksSecond } from "../../server/server_options.ts";
 import { judgeAt } from "../config/config_place.ts";
+import { answersChallenges } from "./acme.ts";
 import { certificateFilesOf } from "./certificates.ts";
 import { wayOf } from "./renewal.ts";
 import { logPathsOf, type Logs } from "./logs.ts";
@@ -30,6 +32,8 @@ export interface Prepared {
   readonly server: Server;
   /** Null when another handler than the static one serves. */
   readonly site: CurrentSite | null;
+  /** Null when no challenges are answered. */
+  readonly challenges: HttpChallenges | null;
 }
 
 /**
@@ -78,9 +82,11 @@ export function prepare(
   if (command.admin !== null) keepUsageReadable(); // the sandbox would not let it be opened later
   const site = opened === null ? null : new CurrentSite(opened);
   // A coroutine keeps its handler across a reload, so that handler has to look up the current site.
-  const handles = coroutine ? site?.handler : opened;
+  const serves = (coroutine ? site?.handler : opened) ?? null;
+  const challenges = answersChallenges(command) ? new HttpChallenges() : null;
+  const handles = serves !== null && challenges !== null ? challenges.before(serves) : serves;
   const server = new Server({
-    ...served(handler, coroutine, handles ?? null, printer()),
+    ...served(handler, coroutine, handles, printer()),
     ...limitsOf(command),
     sockets,
     poller,
@@ -98,7 +104,7 @@ export function prepare(
       tlsTicketSecret: tls.ticketSecret,
     },
   });
-  return { server, site };
+  return { server, site, challenges };
 }
 
 /**

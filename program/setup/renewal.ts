@@ -88,7 +88,7 @@ export class Renewal extends Source {
   /** Returns why what is in the files is not served; null if it is. */
   #attempt(): string | null {
     try {
-      const next = readAll(this.#command);
+      const next = readAll(this.#command, this.#current);
       if (next === null) return null;
       const isSame = JSON.stringify(next.certificates) === JSON.stringify(this.#current.certificates);
       if (isSame) return null;
@@ -151,16 +151,21 @@ function directoryOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/") + 1) || "./";
 }
 
-/** Watches `path` and its directory, and the directories in which a link on the way to it can change. */
-function watchPlace(inotify: number, path: string): void {
+/** Watches a directory, and the directories in which a name on the way to it can change. */
+export function watchDirectory(inotify: number, path: string): void {
   try {
-    const { end, holders } = walk(directoryOf(path));
+    const { end, holders } = walk(path);
     for (const fd of [end, ...holders]) {
       inotifyWatch(inotify, fd, true);
       close(fd);
     }
   } catch { // it is missing at present, or may not be read: it is looked at by the clock, and on SIGHUP
   }
+}
+
+/** Watches `path` and its directory, and the directories in which a link on the way to it can change. */
+export function watchPlace(inotify: number, path: string): void {
+  watchDirectory(inotify, directoryOf(path));
   const fd = openPath(path);
   if (fd < 0) return;
   inotifyWatch(inotify, fd, false);

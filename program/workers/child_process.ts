@@ -12,6 +12,7 @@ import {
   START_PATIENCE_MS,
   WORKER_LINE_CHARACTERS_MAX,
 } from "../../server/limits.ts";
+import type { Challenges } from "../../server/challenges.ts";
 import type { NamedCertificate } from "../../server/tls_options.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
 import type { Snapshot } from "../../server/metrics/statistics.ts";
@@ -138,6 +139,10 @@ export class ChildProcess<First extends WorkerConfiguration | Upgrade>
       this.#reactor.post(() => this.#channel.send({ kind: "snapshot" }));
     }
     return this.#report.promise; // one for all callers: with a child that hangs, a promise for each would pile up
+  }
+
+  answer(challenges: Challenges): void {
+    this.#channel.send({ kind: "challenges", challenges });
   }
 
   received(report: Report): void {

@@ -4,7 +4,8 @@
  */
 import type { InheritedSocket } from "../listening/inherited_socket.ts";
 import type { NamedCertificate } from "../../server/tls_options.ts";
-import type { Snapshot } from "../../server/metrics/statistics.ts";
+import type { Challenges } from "../../server/challenges.ts";
+import type { CertificateStatus, Snapshot } from "../../server/metrics/statistics.ts";
 
 /** The first message to a worker, with all that it has to know of its supervisor. */
 export interface WorkerConfiguration {
@@ -26,6 +27,31 @@ export interface TlsForWorkers {
   readonly ticketSecret: string;
 }
 
+/** The first message to the process that gets certificates, with the configuration file as the supervisor read it. */
+export interface CompanionConfiguration {
+  readonly kind: "companion";
+  readonly config: WorkerConfiguration["config"];
+  readonly sockets: readonly InheritedSocket[];
+}
+
+/** A message to the process that gets certificates. */
+export type CompanionTask =
+  | CompanionConfiguration
+  | {
+    /** All workers answer the challenges that were in the directory. */ readonly kind: "published";
+    readonly id: number;
+  };
+
+/** A message from the process that gets certificates. */
+export type CompanionReport =
+  | {
+    /** Have all workers answer what is in the directory now. */ readonly kind: "publish";
+    readonly id: number;
+  }
+  | { /** Certificates were written. */ readonly kind: "renewed" }
+  | { readonly kind: "statuses"; readonly statuses: readonly CertificateStatus[] }
+  | { /** A line for the log. */ readonly kind: "line"; readonly line: string };
+
 /** The first message to a program's successor. Programs of earlier versions send it, so its words do not change. */
 export interface Upgrade {
   readonly kind: "succession";
@@ -44,6 +70,10 @@ export type Command =
   | {
     /** Serve these certificates from now on. */ readonly kind: "certificates";
     readonly certificates: readonly NamedCertificate[];
+  }
+  | {
+    /** Answer these challenges from now on. */ readonly kind: "challenges";
+    readonly challenges: Challenges;
   }
   | { /** Open the logs again, which were renamed. */ readonly kind: "reopen" }
   | { /** Send a snapshot. */ readonly kind: "snapshot" }

@@ -16,6 +16,7 @@ import {
 } from "../../server/limits.ts";
 import { addCounters } from "../../server/metrics/merge_snapshots.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
+import type { Challenges } from "../../server/challenges.ts";
 import type { NamedCertificate } from "../../server/tls_options.ts";
 import type { Snapshot } from "../../server/metrics/statistics.ts";
 import { type ChildListener, ChildProcess, type Launch } from "./child_process.ts";
@@ -65,6 +66,8 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
   #isDraining = false;
   /** The certificates of the last renewal; null before the first. */
   #certificates: readonly NamedCertificate[] | null = null;
+  /** The challenges that are answered; null before the first. */
+  #challenges: Challenges | null = null;
   #whenEmpty: (() => void) | null = null;
   /** The counters of ended workers, by index. */
   readonly #departed = new Map<number, Snapshot>();
@@ -149,6 +152,13 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
     for (const worker of this.#all()) if (worker.wasReady) worker.renew(certificates);
   }
 
+  /** Has all workers, and those that replace them, answer `challenges`. Fulfilled when those that serve do so. Call it in the loop. */
+  async answer(challenges: Challenges): Promise<void> {
+    this.#challenges = challenges;
+    for (const worker of this.#all()) if (worker.wasReady) worker.answer(challenges);
+    for (let i = 0; i < 2; i++) await this.snapshots(); // one that was asked for before may come first
+  }
+
   /** Has all workers open their logs again, after these were renamed. */
   reopenLogs(): void {
     for (const worker of this.#all()) worker.reopenLogs();
@@ -183,6 +193,7 @@ export class Supervisor implements ChildListener<WorkerConfiguration> {
     if (this.#certificates !== null && tls !== null && tls.certificates !== this.#certificates) {
       worker.renew(this.#certificates); // they were renewed while it started
     }
+    if (this.#challenges !== null) worker.answer(this.#challenges);
     const newcomers = this.#newcomers;
     if (newcomers === null || !newcomers.workers.has(worker)) return;
     if ([...newcomers.workers].every(({ state }) => state === "ready")) newcomers.settled(null);

@@ -9,10 +9,11 @@ import { recv } from "../../ffi/socket/socket.ts";
 import { POLLFD } from "../../ffi/libc/structs.ts";
 import { CHANNEL_RECEIVE_BYTES, CONFIGURATION_PATIENCE_MS } from "../../server/limits.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
+import type { Challenges } from "../../server/challenges.ts";
 import type { NamedCertificate } from "../../server/tls_options.ts";
 import type { Snapshot } from "../../server/metrics/statistics.ts";
 import { Channel, LineReader } from "./channel.ts";
-import type { Command, Report, Upgrade, WorkerConfiguration } from "./messages.ts";
+import type { Command, CompanionConfiguration, Report, Upgrade, WorkerConfiguration } from "./messages.ts";
 
 const INTENT = "hear of the program that started this one";
 
@@ -21,6 +22,7 @@ export interface WorkerTasks {
   drain(): void;
   reopenLogs(): void;
   renew(certificates: readonly NamedCertificate[]): void;
+  answer(challenges: Challenges): void;
   snapshot(): Snapshot;
 }
 
@@ -28,7 +30,7 @@ export interface WorkerTasks {
  * Waits for the first message of the process that started this one. Call it before the loop runs.
  * @throws {SystemError} when none arrives within CONFIGURATION_PATIENCE_MS, or the other process ended
  */
-export function receiveConfiguration(fd: number): WorkerConfiguration | Upgrade {
+export function receiveConfiguration(fd: number): WorkerConfiguration | Upgrade | CompanionConfiguration {
   const lines = new LineReader();
   const buffer = new Uint8Array(CHANNEL_RECEIVE_BYTES);
   const pollfd = new Uint8Array(128);
@@ -45,7 +47,9 @@ export function receiveConfiguration(fd: number): WorkerConfiguration | Upgrade 
     if (count === -EAGAIN || count === -EINTR) continue;
     if (orThrow(count, INTENT, "recv") === 0) throw new SystemError(INTENT, "recv", ECONNRESET); // the other process has ended
     const configuration = lines.take(buffer.subarray(0, count))?.[0]; // there is no second message before the worker is ready
-    if (configuration !== undefined) return JSON.parse(configuration) as WorkerConfiguration | Upgrade;
+    if (configuration !== undefined) {
+      return JSON.parse(configuration) as WorkerConfiguration | Upgrade | CompanionConfiguration;
+    }
   }
 }
 
@@ -58,6 +62,7 @@ export function followSupervisor(fd: number, reactor: Reactor, tasks: WorkerTask
     received(command) {
       if (command.kind === "drain") tasks.drain();
       else if (command.kind === "certificates") tasks.renew(command.certificates);
+      else if (command.kind === "challenges") tasks.answer(command.challenges);
       else if (command.kind === "reopen") tasks.reopenLogs();
       else if (command.kind === "snapshot") channel.send({ kind: "snapshot", snapshot: tasks.snapshot() });
       else if (command.kind === "ping") channel.send({ kind: "pong" });

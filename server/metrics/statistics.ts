@@ -139,6 +139,19 @@ export interface Http2Snapshot {
   readonly goAways: Readonly<Record<string, number>>;
 }
 
+/** A name for which certificates are got by ACME. Instants are milliseconds since 1970. */
+export interface CertificateStatus {
+  readonly name: string;
+  /** The host of the authority. */
+  readonly authority: string;
+  /** The end of the certificate; null if there is none yet. */
+  readonly notAfterMs: number | null;
+  /** When the authority is asked next; null for never. */
+  readonly nextTryMs: number | null;
+  /** What went wrong last; null after a success. */
+  readonly lastError: string | null;
+}
+
 /** The counters of a server since its start, and its present state. */
 export interface Snapshot {
   /** The process id. */

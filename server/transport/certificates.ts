@@ -23,24 +23,27 @@ export class Certificates {
 
   /**
    * `certificates` has at least one, the first of which is for clients that ask for no name, or for an unknown one. The
-   * caller may free them afterwards. With `givesSecrets`, handshakes give out what the kernel needs to write records.
+   * caller may free them afterwards. With `givesSecrets`, handshakes give out what the kernel needs to write records;
+   * with `answersChallenges`, they ask also whether an authority has come.
    * @throws {Error} when OpenSSL refuses one of them
    */
   constructor(
     profile: TlsProfile,
     certificates: readonly Certificate[],
     givesSecrets: boolean = hasKernelTls(),
+    answersChallenges: boolean = false,
   ) {
     const byNames = new Map<string, Certificate[]>();
     for (const certificate of certificates) {
       const key = [...certificate.names].sort().join("\n");
       byNames.set(key, [...byNames.get(key) ?? [], certificate]);
     }
+    const choosesByName = byNames.size > 1 || answersChallenges;
     const groups: Group[] = [];
     this.#groups = groups;
     try {
       for (const [key, same] of byNames) {
-        const context = new ServerContext(profile, same, scopeOf(key), byNames.size > 1, givesSecrets);
+        const context = new ServerContext(profile, same, scopeOf(key), choosesByName, givesSecrets);
         groups.push({ names: same[0]!.names, context });
       }
     } catch (error) {
@@ -93,7 +96,7 @@ export class Certificates {
 }
 
 /** Returns the 32 bytes that tell one group's sessions from another's. */
-function scopeOf(names: string): Uint8Array<ArrayBuffer> {
+export function scopeOf(names: string): Uint8Array<ArrayBuffer> {
   const scope = new Uint8Array(new ArrayBuffer(128), 0, 32);
   scope.set(createHash("sha256").update(names).digest());
   return scope;

@@ -2,8 +2,9 @@
  * What a server decides in handshakes, and how they have ended.
  * @module
  */
-import type { HandshakeHooks, TicketKey } from "../../ffi/openssl/handshake_hooks.ts";
+import { ACME_PROTOCOL, type HandshakeHooks, type TicketKey } from "../../ffi/openssl/handshake_hooks.ts";
 import type { Pointer } from "../../ffi/openssl/openssl.ts";
+import type { ServerContext } from "../../ffi/openssl/server_context.ts";
 import type { TlsSnapshot } from "../metrics/statistics.ts";
 import type { Certificates } from "./certificates.ts";
 import { TicketKeys } from "./ticket_keys.ts";
@@ -16,13 +17,14 @@ const TLS1_3 = "TLSv1.3";
 
 /** The decisions and the counters. */
 export class Handshakes implements HandshakeHooks {
-  /** The protocols of ALPN, the preferred one first; empty to ignore what clients offer. */
-  readonly protocols: readonly string[];
+  readonly #protocols: readonly string[];
   /** The session whose handshake is continued at present. */
   session: TlsSession | null = null;
   readonly #tickets: TicketKeys;
   readonly #onError: (error: unknown) => void;
   #certificates: Certificates | null = null;
+  /** By name; null if challenges are not answered. */
+  #challenges: ReadonlyMap<string, ServerContext> | null = null;
   /** The number of handshakes since the start. */
   readonly counts: { -readonly [K in keyof HandshakeCounts]: number } = {
     tls12: 0,
@@ -36,7 +38,7 @@ export class Handshakes implements HandshakeHooks {
     tickets: TicketKeys,
     onError: (error: unknown) => void,
   ) {
-    this.protocols = protocols;
+    this.#protocols = protocols;
     this.#tickets = tickets;
     this.#onError = onError;
   }
@@ -52,6 +54,28 @@ export class Handshakes implements HandshakeHooks {
     const before = this.#certificates;
     this.#certificates = certificates;
     before?.free();
+  }
+
+  /** Answers `challenges` of an authority from the next handshake on, by name. */
+  answer(challenges: ReadonlyMap<string, ServerContext>): void {
+    for (const context of this.#challenges?.values() ?? []) context.free();
+    this.#challenges = challenges;
+  }
+
+  /** The protocols of ALPN, the preferred one first; empty to ignore what clients offer. */
+  get protocols(): readonly string[] {
+    return this.session?.isChallenge === true ? [ACME_PROTOCOL] : this.#protocols;
+  }
+
+  get answersChallenges(): boolean {
+    return this.#challenges !== null;
+  }
+
+  onChallenge(serverName: string): Pointer | null {
+    const context = this.#challenges?.get(serverName);
+    if (context === undefined) return null;
+    if (this.session !== null) this.session.isChallenge = true;
+    return context.pointer;
   }
 
   onServerName(serverName: string): Pointer | null {

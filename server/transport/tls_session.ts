@@ -26,6 +26,8 @@ export class TlsSession {
   isOpen = false;
   /** True after an error of TLS. Nothing can be sent any more; what arrives is not decrypted. */
   hasFailed = false;
+  /** True if an authority tries whether a name leads here. Nothing follows its handshake (RFC 8737 §3). */
+  isChallenge = false;
   /** True if a ticket waits to be sent. */
   hasTicket = false;
   #serverName: string | null = null;

@@ -56,6 +56,7 @@ const FOLDERS: readonly string[] = [
   "program/config",
   "program/terminal",
   "program/security",
+  "program/acme",
   "program/listening",
   "program/setup",
   "program/workers",

@@ -43,6 +43,12 @@ const SAMPLES: Readonly<Record<string, readonly (readonly [word: string, json: u
   DIR: [["a", "a"], ["b", "b"], ["c", "c"]],
   NAMES: [["a.html", "a.html"], ["b.html,c.html", ["b.html", "c.html"]], ["c.html", "c.html"]],
   FILE: [["a.html", "a.html"], ["b.html", "b.html"], ["c.html", "c.html"]],
+  EMAIL: [["a@a.example", "a@a.example"], ["b@a.example", "b@a.example"], ["c@a.example", "c@a.example"]],
+  URL: [["https://a.example/", "https://a.example/"], ["https://b.example/d", "https://b.example/d"], [
+    "https://c.example/",
+    "https://c.example/",
+  ]],
+  PROFILE: [["a", "a"], ["b", "b"], ["c", "c"]],
   VALUE: [["off", "off"], ["no-store", "no-store"], ["max-age=1", "max-age=1"]],
   SIZE: [["1K", "1K"], ["2K", 2048], ["3K", "3K"]],
   TIME: [["1s", "1s"], ["2s", 2], ["3s", "3s"]],
@@ -145,12 +151,12 @@ Deno.test("a switch can be switched both ways, by flag, by variable and in the f
       const word = isOn ? `--${on}` : `--no-${on}`;
       const isSet = (args: readonly string[], variables: Variables, file: unknown) =>
         assertEquals(written(settingsOf(args, variables, file), key), isOn, `${word} ${key}`);
-      isSet([], {}, { [key]: isOn });
-      isSet([word], { [variable(on)]: String(!isOn) }, { [key]: !isOn });
+      isSet([], {}, nest([[key, isOn]]));
+      isSet([word], { [variable(on)]: String(!isOn) }, nest([[key, !isOn]]));
       for (const text of isOn ? ["1", "true", "YES", "on"] : ["0", "False", "no", "off"]) {
-        isSet([], { [variable(on)]: text }, { [key]: !isOn });
+        isSet([], { [variable(on)]: text }, nest([[key, !isOn]]));
       }
-      isSet([], { [variable(`no-${on}`)]: isOn ? "0" : "1" }, { [key]: !isOn });
+      isSet([], { [variable(`no-${on}`)]: isOn ? "0" : "1" }, nest([[key, !isOn]]));
     }
   }
 });

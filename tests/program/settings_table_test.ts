@@ -71,6 +71,15 @@ Deno.test("what a reload cannot change: much of a single process, little of one 
   assertEquals(
     restartSettings(true).toSorted(),
     [
+      "acme",
+      "acmeCa",
+      "acmeDir",
+      "acmeDirectory",
+      "acmeEab",
+      "acmeEmail",
+      "acmeProfile",
+      "acmeStaging",
+      "acmeTlsAlpn",
       "admin",
       "backlog",
       "errorLog",
@@ -85,8 +94,9 @@ Deno.test("what a reload cannot change: much of a single process, little of one 
     ],
   );
   const alone = `
-    accessLog accessLogFile admin backlog coroutine errorLog handler host http2 https httpsPort listen poller port
-    proxyProtocol redirectHttp sandbox socketMode tlsCert tlsKey tlsProfile trustProxy user workers`;
+    accessLog accessLogFile acme acmeCa acmeDir acmeDirectory acmeEab acmeEmail acmeProfile acmeStaging acmeTlsAlpn
+    admin backlog coroutine errorLog handler host http2 https httpsPort listen poller port proxyProtocol
+    redirectHttp sandbox socketMode tlsCert tlsKey tlsProfile trustProxy user workers`;
   assertEquals(restartSettings(false).toSorted(), alone.trim().split(/\s+/));
 });
 

@@ -25,15 +25,9 @@ import {
   WORKERS,
 } from "./program_kinds.ts";
 import { TLS_PROFILES } from "../../../ffi/openssl/server_context.ts";
+import { ACME_ENTRIES } from "./acme_table.ts";
 import { CERTIFICATES, FILES, HSTS, HTTPS_PORT, REDIRECT } from "./tls_kinds.ts";
-import type { Entry, Heading, Merged } from "./setting.ts";
-
-/** An entry with its default, which has the type of its kind. */
-type ProgramEntry<T> = Entry<T> & { readonly default: T };
-
-function entry<T>(parts: Entry<T> & { readonly default: NoInfer<T> }): ProgramEntry<T> {
-  return parts;
-}
+import { type Entry, entry, type Heading, type Merged } from "./setting.ts";
 
 /** Every setting of the program, under its heading. */
 export const PROGRAM_GROUPS = {
@@ -153,6 +147,8 @@ export const PROGRAM_GROUPS = {
         "For how long browsers use nothing but HTTPS (Strict-Transport-Security): true for 2 years, or a time such as 30d.",
     }),
   },
+
+  ACME: ACME_ENTRIES,
 
   "Encoding and caching": {
     cacheSize: entry({

@@ -9,6 +9,7 @@ import type { Kind } from "./kinds.ts";
 export const HEADINGS = [
   "Listening",
   "TLS",
+  "ACME",
   "Site",
   "Encoding and caching",
   "Rules",
@@ -54,6 +55,14 @@ export interface Entry<T> {
   readonly fixed?: "always" | "alone";
 }
 
+/** An entry with its default, which has the type of its kind. */
+export type ProgramEntry<T> = Entry<T> & { readonly default: T };
+
+/** Returns `parts`, whose default has the type of their kind. */
+export function entry<T>(parts: Entry<T> & { readonly default: NoInfer<T> }): ProgramEntry<T> {
+  return parts;
+}
+
 /** An entry with all that follows from it. */
 export interface Setting extends Entry<unknown> {
   readonly scope: "program" | "site" | "limit" | "hosts";
@@ -78,7 +87,10 @@ export function settingsOf(
 }
 
 /** The objects of the file in which settings that belong together are, and their descriptions in the schema. */
-export const OBJECTS: Readonly<Record<string, string>> = { tls: "Certificates, keys and the use of HTTPS." };
+export const OBJECTS: Readonly<Record<string, string>> = {
+  tls: "Certificates, keys and the use of HTTPS.",
+  acme: "Certificates that are got and renewed by ACME.",
+};
 
 /** Returns the object that has these values at these keys: that of `tls.cert` in its object `tls`. */
 export function nest<T>(values: readonly (readonly [key: string, value: T])[]): Record<string, unknown> {

@@ -29,6 +29,8 @@ export class Handshake implements Protocol {
   readonly #tls: Tls;
   readonly #followers: Followers;
   #hasFailed = false;
+  /** True once a challenge was answered. */
+  #isAnswered = false;
   #untilMs = Infinity;
 
   constructor(connection: Connection, tls: Tls, followers: Followers) {
@@ -37,9 +39,9 @@ export class Handshake implements Protocol {
     this.#followers = followers;
   }
 
-  /** True once the handshake has failed: the end of the turn then closes the connection. */
+  /** True once the handshake has failed, or nothing follows it: the end of the turn then closes the connection. */
   get canIdle(): boolean {
-    return this.#hasFailed;
+    return this.#hasFailed || this.#isAnswered;
   }
 
   /** Makes the connection speak this protocol. Its client has `handshakeTimeoutMs`. */
@@ -63,6 +65,10 @@ export class Handshake implements Protocol {
       tls.begin(fd);
     }
     const status = tls.handshake(fd);
+    if (status === 0 && tls.sessionOf(fd)!.isChallenge) {
+      this.#isAnswered = true;
+      return -EAGAIN;
+    }
     if (status === 0) {
       tls.handshakes.countComplete(tls.sessionOf(fd)!);
       connection.expireAt(Infinity);
@@ -92,8 +98,8 @@ export class Handshake implements Protocol {
   }
 
   onSettled(): void {
-    if (!this.#hasFailed) return;
-    this.#tls.handshakes.counts.failed++;
+    if (!this.#hasFailed && !this.#isAnswered) return;
+    if (this.#hasFailed) this.#tls.handshakes.counts.failed++;
     this.#connection.finish(true);
   }
 
@@ -102,7 +108,7 @@ export class Handshake implements Protocol {
   }
 
   onClosed(): void {
-    if (!this.#hasFailed) this.#tls.handshakes.counts.failed++;
+    if (!this.#hasFailed && !this.#isAnswered) this.#tls.handshakes.counts.failed++;
   }
 
   /** A handshake that has begun is completed: a request follows it. */

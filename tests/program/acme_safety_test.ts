@@ -1,0 +1,273 @@
+/**
+ * What an authority that lies and a wrong directory cannot do.
+ * @module
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { freePort } from "../support/free_port.ts";
+import { runProgram, Site } from "../support/program.ts";
+import { TestCertificates } from "../support/test_certificates.ts";
+
+const TOKEN = "abcdefghijklmnopqrstuvwxyz";
+const KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
+
+/** An authority that believes everything, and whose answers a test can change. */
+class FakeAuthority implements AsyncDisposable {
+  readonly certificates = new TestCertificates();
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  /** Paths that were asked for. */
+  readonly asked: string[] = [];
+
+  /** `change` returns another response for a path, or null for the usual one. */
+  constructor(change: (path: string, base: string) => Response | null) {
+    const { cert, key } = this.certificates.make({ names: ["localhost", "127.0.0.1"], isIssued: true });
+    const options = { cert, key, port: 0, hostname: "127.0.0.1", onListen() {} };
+    this.#server = Deno.serve(options, async (request) => {
+      const { pathname } = new URL(request.url);
+      this.asked.push(pathname);
+      await request.body?.cancel();
+      const response = change(pathname, this.base) ?? this.#usual(pathname);
+      response.headers.set("replay-nonce", "nonce");
+      return response;
+    });
+  }
+
+  get base(): string {
+    return `https://localhost:${this.#server.addr.port}`;
+  }
+
+  #usual(path: string): Response {
+    const { base } = this;
+    const urls = Object.fromEntries(
+      ["newNonce", "newAccount", "newOrder"].map((name) => [name, `${base}/${name}`]),
+    );
+    const order = { authorizations: [`${base}/authorization`], finalize: `${base}/finalize` };
+    const challenges = [{ type: "http-01", url: `${base}/challenge`, token: TOKEN }];
+    const identifier = { type: "dns", value: "a.example" };
+    const answers: Record<string, () => Response> = {
+      "/dir": () => Response.json(urls),
+      "/newNonce": () => new Response(null),
+      "/newAccount": () =>
+        Response.json({ status: "valid" }, { status: 201, headers: { location: `${base}/account` } }),
+      "/account": () => Response.json({ status: "valid" }),
+      "/newOrder": () =>
+        Response.json({ status: "pending", ...order }, { headers: { location: `${base}/order` } }),
+      "/authorization": () => Response.json({ status: "pending", identifier, challenges }),
+      "/order": () => Response.json({ status: "valid", ...order, certificate: `${base}/certificate` }),
+      "/certificate": () =>
+        new Response(this.certificates.make({ names: ["a.example"], isIssued: true }).cert),
+    };
+    return answers[path]?.() ??
+      Response.json({ type: "urn:ietf:params:acme:error:malformed" }, { status: 404 });
+  }
+
+  /** Runs the command, and returns what it logs. */
+  async certificate(dir: string): Promise<string> {
+    const ports = ["--http-port", String(freePort()), "--tls-port", String(freePort())];
+    const flags = ["--directory", `${this.base}/dir`, "--ca", this.certificates.root, "--dir", dir, ...ports];
+    const { code, stderr } = await runProgram(["certificate", "a.example", ...flags]);
+    assertEquals(code, 1, stderr);
+    assert(!KEY.test(stderr), stderr);
+    return stderr;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.shutdown();
+    this.certificates[Symbol.dispose]();
+  }
+}
+
+const endless = () =>
+  new ReadableStream({
+    pull: (controller) => controller.enqueue(new Uint8Array(64 * 1024).fill(0x20)),
+  });
+
+const LIES: readonly (readonly [
+  title: string,
+  change: ConstructorParameters<typeof FakeAuthority>[0],
+  line: RegExp,
+])[] = [
+  [
+    "a redirect to another host is not followed",
+    (path) =>
+      path === "/dir"
+        ? new Response(null, { status: 302, headers: { location: "https://127.0.0.1:1/dir" } })
+        : null,
+    /localhost:\d+ redirects to another host, which is not followed\./,
+  ],
+  [
+    "a URL of another host is not asked",
+    (path, base) =>
+      path === "/dir"
+        ? Response.json({
+          newNonce: `${base}/n`,
+          newAccount: "https://169.254.169.254/a",
+          newOrder: `${base}/o`,
+        })
+        : null,
+    /sends a URL of another host for newAccount, 169\.254\.169\.254, which is not asked\./,
+  ],
+  [
+    "a URL without TLS is not asked",
+    (path) =>
+      path === "/dir"
+        ? Response.json({ newNonce: "http://localhost/n", newAccount: "x", newOrder: "y" })
+        : null,
+    /sends no HTTPS URL for newNonce\./,
+  ],
+  [
+    "a body without an end is cut off",
+    (path) => path === "/dir" ? new Response(endless()) : null,
+    /answers with too long a body\./,
+  ],
+  [
+    "what is no directory is told of",
+    (path) => path === "/dir" ? new Response("<html>") : null,
+    /sends no JSON object\./,
+  ],
+  [
+    "a token that is a path becomes no file",
+    (path, base) =>
+      path !== "/authorization" ? null : Response.json({
+        status: "pending",
+        identifier: { type: "dns", value: "a.example" },
+        challenges: [{ type: "http-01", url: `${base}/challenge`, token: "../../../../tmp/epollet-token" }],
+      }),
+    /sends a token that is none\./,
+  ],
+  [
+    "an authorization for another name is not answered",
+    (path) =>
+      path === "/authorization"
+        ? Response.json({ status: "pending", identifier: { type: "dns", value: "b.example" } })
+        : null,
+    /sends an authorization for another name\./,
+  ],
+  [
+    "a certificate for another key is not used",
+    (path) => path === "/authorization" ? Response.json({ status: "valid" }) : null,
+    /sends a certificate that cannot be used: it has the key of another certificate\./,
+  ],
+  [
+    "an explanation with control characters is one short line",
+    (path) =>
+      path === "/newOrder"
+        ? Response.json({
+          type: "urn:ietf:params:acme:error:rejectedIdentifier",
+          detail: `no\n\x1b[31m${"x".repeat(5000)}`,
+        }, { status: 400 })
+        : null,
+    /^epollet: a\.example: the authority gives no certificate for this name \(no \\x1b\[31mx{280,290}…\)\. Next try in \d+ s\n$/,
+  ],
+];
+
+for (const [title, change, line] of LIES) {
+  Deno.test(`an authority that lies: ${title}`, async () => {
+    await using authority = new FakeAuthority(change);
+    using scene = new Site();
+    const stderr = await authority.certificate(`${scene.root}/certs`);
+    assertMatch(stderr, line);
+    assertEquals(stderr.trim().split("\n").length, 1, stderr);
+    const names = [...Deno.readDirSync(`${scene.root}/certs`)].map(({ name }) => name);
+    assert(!names.includes("a.example.pem"));
+  });
+}
+
+Deno.test("an authority without a certificate that is trusted is not asked", async () => {
+  await using authority = new FakeAuthority(() => null);
+  using scene = new Site();
+  using others = new TestCertificates();
+  others.make({ names: ["x.example"], isIssued: true });
+  const flags = ["--directory", `${authority.base}/dir`, "--ca", others.root, "--dir", `${scene.root}/certs`];
+  const ports = ["--http-port", String(freePort()), "--tls-port", String(freePort())];
+  const { code, stderr } = await runProgram(["certificate", "a.example", ...flags, ...ports]);
+  assertEquals(code, 1);
+  assertMatch(
+    stderr,
+    /^epollet: a\.example: Cannot ask localhost:\d+: its certificate is not trusted: .*--acme-ca/,
+  );
+  assertEquals(authority.asked, []);
+});
+
+Deno.test("a directory with keys is refused as a site's root, as part of one, and around one, also by a link", async () => {
+  using scene = new Site();
+  scene.write("site/index.html", "hello");
+  Deno.mkdirSync(`${scene.root}/site/certs`);
+  Deno.symlinkSync(`${scene.root}/site/certs`, `${scene.root}/link`);
+  const site = `${scene.root}/site`;
+  for (
+    const [dir, words] of [
+      [site, "is the site"],
+      [`${site}/certs`, "is in the site"],
+      [`${site}/new/certs`, "is in the site"],
+      [`${scene.root}/link`, "is in the site"],
+      [scene.root, "contains the site"],
+    ]
+  ) {
+    for (const check of [["--check"], []]) {
+      const args = ["443", site, "--acme", "a.example", "--acme-dir", dir!, ...check];
+      const { code, stderr } = await runProgram(args);
+      assertEquals(code, 2, stderr);
+      assertMatch(stderr, new RegExp(`^epollet: ${RegExp.escape(dir!)} has keys, and ${words} `));
+    }
+  }
+});
+
+Deno.test("settings that cannot work are refused with one line", async () => {
+  using scene = new Site();
+  scene.write("site/index.html", "hello");
+  const dir = ["--acme-dir", `${scene.root}/certs`];
+  for (
+    const [args, expected] of [
+      [
+        ["--acme", "*.a.example"],
+        /^epollet: Bad --acme "\*\.a\.example": expected .*wildcard needs a record in DNS/,
+      ],
+      [["--acme-email", "a@b.example"], /^epollet: --acme-email needs names: --acme NAME\n$/],
+      [
+        ["--acme", "a.example", "--acme-staging", "--acme-directory", "https://a.example/"],
+        /^epollet: --acme-staging is the test service .*: give one of them\n$/,
+      ],
+      [
+        ["--acme", "a.example", "--https"],
+        /^epollet: --https is for development, and --acme for the open web: give one of them\n$/,
+      ],
+      [["--acme", "a.example", "--acme-eab", "/nowhere"], /^epollet: Bad --acme-eab: Cannot open \/nowhere/],
+      [["--acme", "a.example", "--acme-directory", "ftp://a.example"], /^epollet: Bad --acme-directory/],
+      [["--acme", "a.example", "--no-acme"], /exclude each other/],
+    ] as const
+  ) {
+    const { code, stderr } = await runProgram(["443", scene.root + "/site", ...dir, ...args, "--check"]);
+    assertEquals(code, 2, stderr);
+    assertMatch(stderr, expected);
+  }
+});
+
+Deno.test("--check says what would be asked for, and makes nothing", async () => {
+  using scene = new Site();
+  scene.write("site/index.html", "hello");
+  const dir = `${scene.root}/certs`;
+  const args = [
+    "443",
+    `${scene.root}/site`,
+    "--acme",
+    "a.example,b.example",
+    "--acme-dir",
+    dir,
+    "--redirect-http",
+    "80",
+    "--check",
+  ];
+  const { code, stdout, stderr } = await runProgram(args);
+  assertEquals(code, 0, stderr);
+  assertMatch(
+    stderr,
+    new RegExp(
+      `^epollet: b\\.example: no certificate yet; at the start, a certificate is asked for at acme-v02\\.api\\.letsencrypt\\.org, by http-01, then tls-alpn-01; it is kept in ${
+        RegExp.escape(dir)
+      }$`,
+      "m",
+    ),
+  );
+  assertMatch(stdout, /"names": \[\s*"a\.example",\s*"b\.example"\s*\]/);
+  assert(![...Deno.readDirSync(scene.root)].some(({ name }) => name === "certs"));
+});

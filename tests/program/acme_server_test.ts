@@ -1,0 +1,207 @@
+/**
+ * `--acme` with Let's Encrypt's test authority: from nothing to HTTPS, renewal, and what goes wrong on the way.
+ * @module
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { patient } from "../support/deadline.ts";
+import { freePort } from "../support/free_port.ts";
+import { certificateAt, HAS_PEBBLE, Pebble, statusAt } from "../support/pebble.ts";
+import { childrenOf, isRunning } from "../support/process.ts";
+import { Program, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
+import { eventually } from "../support/waiting.ts";
+
+const MISSING = "skipped: pebble is not installed";
+const WAITING = /epollet waiting for a certificate/;
+
+/** A site, and the flags of a server for it. */
+class Scene extends Site {
+  readonly pebble: Pebble;
+  readonly adminPort: number = freePort();
+
+  constructor(pebble: Pebble) {
+    super();
+    this.pebble = pebble;
+    this.write("site/index.html", "hello");
+  }
+
+  get dir(): string {
+    return `${this.root}/certs`;
+  }
+
+  /** Starts a server. */
+  async serve(names: string, ...others: string[]): Promise<Program> {
+    const { httpPort, tlsPort, flags } = this.pebble;
+    const where = [String(tlsPort), `${this.root}/site`, "--admin", String(this.adminPort)];
+    const redirect = others.includes("--no-redirect-http") ? [] : ["--redirect-http", String(httpPort)];
+    return await Program.startArguments([
+      ...[...where, ...redirect, "--acme", names, "--acme-dir", this.dir, ...flags, ...others],
+    ]);
+  }
+
+  async admin(path: string): Promise<string> {
+    const response = await fetch(`http://127.0.0.1:${this.adminPort}${path}`);
+    return `${response.status} ${await response.text()}`;
+  }
+
+  /** Waits until a certificate of the authority is served for `name`, and another one than `old`. */
+  async served(name: string, old: string = ""): Promise<string> {
+    let shown = "";
+    await eventually(async () => {
+      shown = await certificateAt(this.pebble.tlsPort, name);
+      return /Pebble/.test(shown) && shown !== old;
+    }, () => `no new certificate is served: ${shown}`);
+    return shown;
+  }
+}
+
+/** Returns the process for certificates; undefined if there is none. Of the supervisor's children, it alone ignores SIGINT. */
+function companionOf({ pid }: Program): number | undefined {
+  return childrenOf(pid).find((child) => {
+    const [, ignored] = /^SigIgn:\s+([0-9a-f]+)$/m.exec(Deno.readTextFileSync(`/proc/${child}/status`))!;
+    return (BigInt(`0x${ignored}`) & 2n) !== 0n;
+  });
+}
+
+Deno.test(
+  "--acme gets from nothing to HTTPS with a valid chain, renews under load without an error, and again after its directory was deleted; the process that does it is started again when it dies, and ends with the server",
+  patient(600, async () => {
+    if (!HAS_PEBBLE) return console.log(MISSING);
+    await using pebble = await Pebble.start({ validSeconds: 90, refusedNonces: 20 });
+    using scene = new Scene(pebble);
+    await using program = await scene.serve("localhost,www.example.org", "--workers", "2");
+    const first = await scene.served("localhost");
+    await scene.served("www.example.org");
+    await eventually(async () => await scene.admin("/readyz") === "200 ready\n", "it is not ready");
+    const root = await pebble.issuingRoot();
+    assertEquals(await statusAt(pebble.tlsPort, "localhost", root), 200);
+    const metrics = await scene.admin("/metrics");
+    assertMatch(
+      metrics,
+      /^epollet_acme_not_after_seconds\{name="www\.example\.org",authority="localhost:\d+"\} 1\d{9}/m,
+    );
+    assertMatch(metrics, /^epollet_acme_failing\{name="localhost",authority="localhost:\d+"\} 0$/m);
+    let isOver = false;
+    const statuses: number[] = [];
+    const clients = Promise.all(Array.from({ length: 2 }, async () => {
+      while (!isOver) {
+        statuses.push(await statusAt(pebble.tlsPort, "localhost", root));
+        await sleep(50);
+      }
+    }));
+    const second = await scene.served("localhost", first);
+    Deno.removeSync(scene.dir, { recursive: true });
+    const third = await scene.served("localhost", second);
+    assert(Deno.statSync(`${scene.dir}/localhost.pem`).isFile);
+    const companion = companionOf(program)!;
+    Deno.kill(companion, "SIGKILL");
+    await eventually(() => ![undefined, companion].includes(companionOf(program)), "it is not started again");
+    Deno.removeSync(`${scene.dir}/localhost.pem`);
+    await scene.served("localhost", third);
+    isOver = true;
+    await clients;
+    assertEquals([...new Set(statuses)], [200]);
+    assert(statuses.length > 20, `${statuses.length}`);
+    const last = companionOf(program)!;
+    assert(isRunning(last));
+    program.kill("SIGTERM");
+    const { code, stderr } = await program.finish();
+    assertEquals(code, 0, stderr);
+    assertMatch(
+      stderr,
+      /^epollet: The process for certificates \(\d+\) was killed by signal 9; it is started again$/m,
+    );
+    assertMatch(stderr, /^epollet: localhost: certificate from localhost:\d+, valid until /m);
+    assert(!/PRIVATE KEY/.test(stderr));
+    await eventually(() => !isRunning(last), "the process for certificates has not ended");
+  }),
+);
+
+Deno.test(
+  "without a listener for HTTP, the challenge is answered by TLS (tls-alpn-01); a client that offers it without a challenge gets no handshake",
+  patient(300, async () => {
+    if (!HAS_PEBBLE) return console.log(MISSING);
+    await using pebble = await Pebble.start();
+    using scene = new Scene(pebble);
+    await using program = await scene.serve("a.example.org", "--no-redirect-http");
+    await scene.served("a.example.org");
+    const args = [
+      "s_client",
+      "-connect",
+      `127.0.0.1:${program.port}`,
+      "-servername",
+      "a.example.org",
+      "-alpn",
+      "acme-tls/1",
+    ];
+    const { stdout, stderr } = await new Deno.Command("openssl", { args, stdin: "null" }).output();
+    assertMatch(new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr), /unrecognized.name/i);
+    assertEquals(await statusAt(program.port, "a.example.org", await pebble.issuingRoot()), 200);
+  }),
+);
+
+Deno.test(
+  "while the authority is down, the port is up with a stand-in, /readyz and the metrics say why, and a killed supervisor leaves no process; when the authority is back, it is asked",
+  patient(400, async () => {
+    if (!HAS_PEBBLE) return console.log(MISSING);
+    await using pebble = await Pebble.start();
+    await pebble.stop();
+    using scene = new Scene(pebble);
+    {
+      await using program = await scene.serve("a.example.org");
+      assertMatch(await certificateAt(pebble.tlsPort, "a.example.org"), WAITING);
+      assertEquals(await scene.admin("/readyz"), "503 no certificate yet: a.example.org\n");
+      assertEquals(await scene.admin("/healthz"), "200 ok\n");
+      await eventually(
+        async () =>
+          /^epollet_acme_failing\{name="a\.example\.org",authority="localhost:\d+",error="Cannot reach localhost:\d+: ECONNREFUSED \(connection refused\)"\} 1$/m
+            .test(await scene.admin("/metrics")),
+        "the metrics do not say why",
+      );
+      await pebble.start();
+      await scene.served("a.example.org");
+      await eventually(async () => await scene.admin("/readyz") === "200 ready\n", "it is not ready");
+      const companion = companionOf(program)!;
+      Deno.kill(program.pid, "SIGKILL");
+      await eventually(() => !isRunning(companion), "the process for certificates has not ended");
+    }
+    // The next start serves what is in the directory, and asks nothing.
+    await pebble.stop();
+    await using program = await scene.serve("a.example.org");
+    assertMatch(await certificateAt(program.port, "a.example.org"), /Pebble/);
+    assertEquals(await scene.admin("/readyz"), "200 ready\n");
+  }),
+);
+
+Deno.test(
+  "two servers with one directory get one certificate",
+  patient(300, async () => {
+    if (!HAS_PEBBLE) return console.log(MISSING);
+    await using pebble = await Pebble.start();
+    using scene = new Scene(pebble);
+    await using first = await scene.serve("a.example.org");
+    await using second = await Program.startArguments([
+      ...[
+        String(freePort()),
+        `${scene.root}/site`,
+        "--acme",
+        "a.example.org",
+        "--acme-dir",
+        scene.dir,
+        ...pebble.flags,
+      ],
+    ]);
+    const at = async (port: number) => await certificateAt(port, "a.example.org");
+    await eventually(
+      async () => /Pebble/.test(await at(first.port)) && /Pebble/.test(await at(second.port)),
+      "no certificate",
+    );
+    assertEquals(await at(first.port), await at(second.port));
+    await sleep(3000);
+    const lines = (await Promise.all([first, second].map(async (program) => {
+      program.kill("SIGTERM");
+      return (await program.finish()).stderr;
+    }))).join("").match(/: certificate from /g);
+    assertEquals(lines?.length, 1);
+  }),
+);
