@@ -151,4 +151,4 @@ export const STATX = {
 } as const;
 
 /** struct addrinfo, getaddrinfo(3). */
-export const ADDRINFO = { family: 4, socktype: 8, addr: 24, next: 40 } as const;
+export const ADDRINFO = { size: 48, family: 4, socktype: 8, addr: 24, next: 40 } as const;

@@ -31,6 +31,7 @@ const HEADERS = [
   "sys/un.h",
   "signal.h",
   "sys/signalfd.h",
+  "netdb.h",
 ];
 
 const CRYPTO_INFO = {
@@ -44,6 +45,12 @@ const CRYPTO_INFO = {
 /** The C type of each layout, and the C names of its fields. */
 const IN_C: Readonly<Record<string, readonly [type: string, fields: Readonly<Record<string, string>>]>> = {
   EPOLL_EVENT: ["struct epoll_event", { events: "events", data: "data" }],
+  ADDRINFO: ["struct addrinfo", {
+    family: "ai_family",
+    socktype: "ai_socktype",
+    addr: "ai_addr",
+    next: "ai_next",
+  }],
   POLLFD: ["struct pollfd", { fd: "fd", events: "events", revents: "revents" }],
   SOCKADDR_IN: ["struct sockaddr_in", { family: "sin_family", port: "sin_port", addr: "sin_addr" }],
   SOCKADDR_IN6: ["struct sockaddr_in6", {

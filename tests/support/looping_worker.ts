@@ -18,6 +18,7 @@ const link = followSupervisor(channel, reactor, {
     for (;;); // the endless loop
   },
   renew() {},
+  answer() {},
   snapshot: (): Snapshot => {
     throw new Error("it is not asked");
   },
