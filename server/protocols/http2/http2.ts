@@ -177,11 +177,13 @@ export class Http2 implements Protocol, Session {
     }
     if (connection.retired || connection.isBlocked) return;
     if (this.#hasMore) connection.context.reactor.again(connection); // other connections come first
+    const hasInputEnded = connection.input.isEnded && !connection.input.isUnread;
+    if (hasInputEnded && !this.#hasMore && !this.#dropStalled()) return;
     if (streams.count > 0) {
       this.#noteBusy();
       return connection.expireAt(Math.min(untilMs, this.#stall.untilMs()));
     }
-    if (connection.input.isEnded && !connection.input.isUnread) return connection.finish(true);
+    if (hasInputEnded) return connection.finish(true);
     const isLast = this.isClientLeaving
       ? !connection.input.isUnread // what has come behind its GOAWAY is handled
       : !keepAlive && streams.last > 0 && this.headUntilMs === Infinity;
@@ -197,6 +199,15 @@ export class Http2 implements Protocol, Session {
       this.#idleAfter = streams.last;
       keeper.noteIdle(connection);
     }
+  }
+
+  /** Drops what can not go on since the client has ended its half: what the windows hold back, and requests without their end. Returns false if the connection has to wait, or is gone. */
+  #dropStalled(): boolean {
+    for (const stream of [...this.streams.all()]) {
+      if (stream.isBlocked || !stream.hasClientEnded) this.#responder.resetStream(stream, ErrorCode.CANCEL);
+    }
+    this.writer.send();
+    return this.connection.flush();
   }
 
   #noteBusy(): void {
