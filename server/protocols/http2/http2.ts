@@ -34,6 +34,7 @@ import { Trouble } from "./trouble.ts";
 
 /** Where a frame's head has its type. */
 const TYPE_OFFSET = 3;
+const PROBE = new Uint8Array(8);
 const PREFACE_BYTES = new TextEncoder().encode(PREFACE);
 /** HTTP/2 on one connection. */
 export class Http2 implements Protocol, Session {
@@ -62,6 +63,8 @@ export class Http2 implements Protocol, Session {
    * The instant by which a frame that has begun must be complete; Infinity if there is none. DATA has the rate of its body.
    */
   #frameUntilMs: number = Infinity;
+  /** The PING for a client that has ended its half was sent. */
+  #hasProbed = false;
   /** GOAWAY with an error was sent, or the client was silent for too long. */
   #hasEnded = false;
 
@@ -201,10 +204,18 @@ export class Http2 implements Protocol, Session {
     }
   }
 
-  /** Drops what can not go on since the client has ended its half: what the windows hold back, and requests without their end. Returns false if the connection has to wait, or is gone. */
+  /**
+   * Drops what can not go on since the client has ended its half: what the windows hold back, and requests without their end. A PING
+   * finds out whether the client is there at all: otherwise its kernel answers with a reset. Returns false if the connection has
+   * to wait, or is gone.
+   */
   #dropStalled(): boolean {
     for (const stream of [...this.streams.all()]) {
       if (stream.isBlocked || !stream.hasClientEnded) this.#responder.resetStream(stream, ErrorCode.CANCEL);
+    }
+    if (this.streams.count > 0 && !this.#hasProbed) {
+      this.#hasProbed = true;
+      this.writer.frame(FrameType.PING, 0, 0, PROBE);
     }
     this.writer.send();
     return this.connection.flush();
