@@ -33,7 +33,6 @@ import {
   type SecondService,
   type ServerOptions,
   speaksHttp,
-  speaksHttp2,
 } from "./server_options.ts";
 import { handlerOf, serviceOf } from "./protocol_for.ts";
 import { takeSnapshot } from "./snapshot.ts";
@@ -130,7 +129,7 @@ export class Server {
         tls: tls?.transport ?? null,
         onPlainHttp: (request, isExpected) =>
           tls!.answerPlain(request, isExpected ? securePortOf(sockets) : null),
-        http2: speaksHttp2(options),
+        http2: options.http2 !== false,
         isMisdirected: (request, serverName) => tls?.isMisdirected(request, serverName) ?? false,
         buffers,
         handler: this.#guard(handlerOf(options)),

@@ -230,7 +230,7 @@ export function speaksHttp(options: Served): boolean {
 /** Returns the protocols for ALPN, the preferred one first; none for a server that does not speak HTTP. */
 export function alpnProtocols(options: ServerOptions): readonly string[] {
   if (!speaksHttp(options)) return [];
-  return speaksHttp2(options) ? ["h2", "http/1.1"] : ["http/1.1"];
+  return options.http2 !== false ? ["h2", "http/1.1"] : ["http/1.1"];
 }
 
 /**
@@ -243,11 +243,6 @@ export function openSockets(options: ServerOptions): ListeningSocket[] {
   const [sockets] = openListeners(addresses, { backlog, mode, deferAccept: speaksSecond(options) });
   const hasTls = options.tls !== undefined;
   return sockets!.map((socket, i) => ({ ...socket, scheme: schemeOf(addresses[i]!, hasTls) }));
-}
-
-/** Returns true for a server whose clients may speak HTTP/2. */
-export function speaksHttp2(options: ServerOptions): boolean {
-  return speaksHttp(options) && options.http2 !== false;
 }
 
 /** Returns true if the client speaks first, as in HTTP. Then it need not be accepted before it has sent something. */

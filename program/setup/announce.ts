@@ -97,8 +97,8 @@ function printPlaces(what: string, sockets: readonly ListeningSocket[], speaksHt
 }
 
 /** Describes which versions of HTTP clients may speak. */
-function describeProtocols({ http2, coroutine, tlsCert }: CommandLine): string {
-  if (!http2 || coroutine) return "HTTP/1";
+function describeProtocols({ http2, tlsCert }: CommandLine): string {
+  if (!http2) return "HTTP/1";
   return `HTTP/2 ${tlsCert.length > 0 ? "by ALPN, and without TLS by" : "with"} prior knowledge, HTTP/1`;
 }
 

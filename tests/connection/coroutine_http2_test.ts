@@ -220,7 +220,7 @@ onAll("a client that leaves cancels what waits, and nothing keeps the loop from 
 });
 
 Deno.test("without http2 the preface of HTTP/2 is no request for a coroutine", async () => {
-  await withServer({ coroutine: paths }, async ({ port }) => {
+  await withServer({ http2: false, coroutine: paths }, async ({ port }) => {
     using wire = await Wire.connect(port);
     await wire.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
     assertMatch(await readUntil(wire, () => false), /^HTTP\/1\.1 505 /);

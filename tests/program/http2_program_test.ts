@@ -26,7 +26,7 @@ Deno.test("--no-http2, its variable and its key leave HTTP/1, and -v tells which
     [["--config", `${site.root}/off.json`], {}],
     [["--no-config"], { EPOLLET_HTTP2: "off" }],
     [["--no-config"], { EPOLLET_NO_HTTP2: "1" }],
-    [["--no-config", "--coroutine"], {}],
+    [["--no-http2", "--no-config", "--coroutine"], {}],
   ];
   for (const [args, env] of ways) {
     const command = programCommand(["--port", "0", "--root", site.root, "-v", ...args]);

@@ -119,7 +119,11 @@ export interface Place {
 
 /** Connects. With TLS, `protocol` is what ALPN offers. */
 export async function connect({ port, authority }: Place, protocol: "h2" | "http/1.1"): Promise<Deno.Conn> {
-  if (authority === undefined) return await Deno.connect({ port, hostname: "127.0.0.1" });
+  if (authority === undefined) {
+    const plain = await Deno.connect({ port, hostname: "127.0.0.1" });
+    plain.setNoDelay();
+    return plain;
+  }
   const options = { port, hostname: "localhost", caCerts: [authority], alpnProtocols: [protocol] };
   const connection = await Deno.connectTls(options);
   const { alpnProtocol } = await connection.handshake();

@@ -81,3 +81,15 @@ export function readUint32(bytes: Uint8Array, at: number): number {
 export function readUint31(bytes: Uint8Array, at: number): number {
   return readUint32(bytes, at) & INT31_MAX;
 }
+
+/** Returns the length of the payload of the frame at `bytes[at]`. */
+export function payloadLength(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!;
+}
+
+/** Returns how much of {@linkcode PREFACE} `bytes[start, end)` begins with, all of it at most; −1 for something else. */
+export function prefaceLength(bytes: Uint8Array, start: number, end: number): number {
+  const length = Math.min(end - start, PREFACE.length);
+  for (let i = 0; i < length; i++) if (bytes[start + i] !== PREFACE.charCodeAt(i)) return -1;
+  return length;
+}

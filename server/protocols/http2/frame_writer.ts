@@ -31,7 +31,7 @@ export class FrameWriter {
     return shared;
   }
 
-  /** Where the next frame is written. The caller who writes there calls {@linkcode FrameWriter.advance}. */
+  /** Where the next frame is written. A caller that writes there calls {@linkcode FrameWriter.advance}. */
   get length(): number {
     return this.#length;
   }

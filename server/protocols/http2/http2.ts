@@ -15,13 +15,20 @@ import {
   CONNECTION_WINDOW_BYTES,
   FRAMES_PER_LOOK,
   FRAMES_PER_TURN_MAX,
-  PULLED_BYTES_PER_TURN_MAX,
   STREAM_WINDOW_BYTES,
   UNSENT_BYTES_MAX,
 } from "../../http2_limits.ts";
 import { Departure } from "./departure.ts";
 import { ErrorCode } from "./errors.ts";
-import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, PREFACE, readUint31 } from "./frame.ts";
+import {
+  FRAME_BYTES_MAX,
+  FRAME_HEAD_BYTES,
+  FrameType,
+  payloadLength,
+  PREFACE,
+  prefaceLength,
+  readUint31,
+} from "./frame.ts";
 import { FrameHandler } from "./frame_handler.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { HeadReader } from "./head_reader.ts";
@@ -34,7 +41,7 @@ import { Trouble } from "./trouble.ts";
 
 /** Where a frame's head has its type. */
 const TYPE_OFFSET = 3;
-const PREFACE_BYTES = new TextEncoder().encode(PREFACE);
+const PROBE = new Uint8Array(8);
 /** HTTP/2 on one connection. */
 export class Http2 implements Protocol, Session {
   readonly isDuplex = true;
@@ -62,6 +69,8 @@ export class Http2 implements Protocol, Session {
    * The instant by which a frame that has begun must be complete; Infinity if there is none. DATA has the rate of its body.
    */
   #frameUntilMs: number = Infinity;
+  /** The PING for a client that has ended its half was sent. */
+  #hasProbed = false;
   /** GOAWAY with an error was sent, or the client was silent for too long. */
   #hasEnded = false;
 
@@ -119,8 +128,6 @@ export class Http2 implements Protocol, Session {
     return isWithin && !this.#hasEnded;
   }
 
-  // Protocol
-
   onInput(): void {
     const { connection, connection: { input, context: { reactor } } } = this;
     if (!this.#hasGreeted) this.#greet();
@@ -134,7 +141,7 @@ export class Http2 implements Protocol, Session {
           return reactor.again(connection);
         }
         const { bytes, start } = input;
-        const end = start + FRAME_HEAD_BYTES + lengthAt(bytes, start);
+        const end = start + FRAME_HEAD_BYTES + payloadLength(bytes, start);
         input.start = end;
         const code = this.#frames.take(
           bytes[start + TYPE_OFFSET]!,
@@ -177,11 +184,13 @@ export class Http2 implements Protocol, Session {
     }
     if (connection.retired || connection.isBlocked) return;
     if (this.#hasMore) connection.context.reactor.again(connection); // other connections come first
+    const hasInputEnded = connection.input.isEnded && !connection.input.isUnread;
+    if (hasInputEnded && !this.#hasMore && !this.#dropStalled()) return;
     if (streams.count > 0) {
       this.#noteBusy();
       return connection.expireAt(Math.min(untilMs, this.#stall.untilMs()));
     }
-    if (connection.input.isEnded && !connection.input.isUnread) return connection.finish(true);
+    if (hasInputEnded) return connection.finish(true);
     const isLast = this.isClientLeaving
       ? !connection.input.isUnread // what has come behind its GOAWAY is handled
       : !keepAlive && streams.last > 0 && this.headUntilMs === Infinity;
@@ -197,6 +206,23 @@ export class Http2 implements Protocol, Session {
       this.#idleAfter = streams.last;
       keeper.noteIdle(connection);
     }
+  }
+
+  /**
+   * Drops what can not go on since the client has ended its half: what the windows hold back, and requests without their end. A PING
+   * finds out whether the client is there at all: otherwise its kernel answers with a reset. Returns false if the connection has
+   * to wait, or is gone.
+   */
+  #dropStalled(): boolean {
+    for (const stream of [...this.streams.all()]) {
+      if (stream.isBlocked || !stream.hasClientEnded) this.#responder.resetStream(stream, ErrorCode.CANCEL);
+    }
+    if (this.streams.count > 0 && !this.#hasProbed) {
+      this.#hasProbed = true;
+      this.writer.frame(FrameType.PING, 0, 0, PROBE);
+    }
+    this.writer.send();
+    return this.connection.flush();
   }
 
   #noteBusy(): void {
@@ -234,8 +260,6 @@ export class Http2 implements Protocol, Session {
       this.#taker?.closed();
     }
   }
-
-  // The end
 
   drain(): void {
     if (!this.#hasGreeted) this.#greet();
@@ -284,26 +308,15 @@ export class Http2 implements Protocol, Session {
     const { writer } = this;
     const returned = this.#hasEnded ? 0 : this.streams.takeReturned();
     if (returned > 0) writer.number(FrameType.WINDOW_UPDATE, 0, returned);
-    for (let left = PULLED_BYTES_PER_TURN_MAX; left > 0;) {
-      this.#hasMore = !this.#hasEnded && this.#responder.pull();
-      left -= writer.length;
-      const isTaken = writer.send();
-      if (this.#hasMore && !isTaken) this.limitUnsent();
-      if (!this.#hasMore || !isTaken) break;
-    }
+    this.#hasMore = !this.#hasEnded && this.#responder.pull();
+    writer.send();
   }
-
-  // Frames
 
   #readPreface(): boolean {
     const { input } = this.connection;
-    const length = Math.min(input.end - input.start, PREFACE_BYTES.length);
-    for (let i = 0; i < length; i++) {
-      if (input.bytes[input.start + i] === PREFACE_BYTES[i]) continue;
-      this.#fail(ErrorCode.PROTOCOL_ERROR);
-      return false;
-    }
-    if (length < PREFACE_BYTES.length) return false;
+    const length = prefaceLength(input.bytes, input.start, input.end);
+    if (length < 0) this.#fail(ErrorCode.PROTOCOL_ERROR);
+    if (length < PREFACE.length) return false;
     input.start += length;
     return this.#hasPreface = true;
   }
@@ -312,14 +325,9 @@ export class Http2 implements Protocol, Session {
   #isFrameWhole(): boolean {
     const { bytes, start, end } = this.connection.input;
     if (end - start < FRAME_HEAD_BYTES) return false;
-    const length = lengthAt(bytes, start);
+    const length = payloadLength(bytes, start);
     if (length <= FRAME_BYTES_MAX) return end - start >= FRAME_HEAD_BYTES + length;
     this.#fail(ErrorCode.FRAME_SIZE_ERROR);
     return false;
   }
-}
-
-/** Returns the length of the payload of the frame at `bytes[at]`. */
-function lengthAt(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!;
 }

@@ -6,7 +6,16 @@ import { HttpResponse } from "../../http/response.ts";
 import type { HttpClock } from "../../http/date.ts";
 import { STREAMS_MAX } from "../../http2_limits.ts";
 import { ErrorCode } from "./errors.ts";
-import { FRAME_HEAD_BYTES, FrameType, PREFACE, readUint31, writeFrameHead, writeUint32 } from "./frame.ts";
+import {
+  FRAME_HEAD_BYTES,
+  FrameType,
+  payloadLength,
+  PREFACE,
+  prefaceLength,
+  readUint31,
+  writeFrameHead,
+  writeUint32,
+} from "./frame.ts";
 import { ResponseBlock } from "./response_block.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -14,9 +23,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** Returns true if `bytes[start, end)` begins as HTTP/2 does, as far as it is read before it is found not to be HTTP/1. */
 export function isHttp2(bytes: Uint8Array, start: number, end: number): boolean {
   const length = PREFACE.indexOf("\n");
-  if (end - start < length) return false;
-  for (let i = 0; i < length; i++) if (bytes[start + i] !== PREFACE.charCodeAt(i)) return false;
-  return true;
+  return end - start >= length && prefaceLength(bytes, start, start + length) > 0;
 }
 
 /** Rejects clients of HTTP/2 by a response without a body. */
@@ -41,7 +48,7 @@ export class Http2Rejection {
         this.#block.stamp(id, true, clock);
         parts.push(this.#block.bytes.slice());
       }
-      at += FRAME_HEAD_BYTES + ((bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!);
+      at += FRAME_HEAD_BYTES + payloadLength(bytes, at);
     }
     const goAway = frame(FrameType.GOAWAY, 8);
     writeUint32(goAway, FRAME_HEAD_BYTES, last);

@@ -257,7 +257,7 @@ export class Responder implements StreamOwner, ContextOwner {
 
   // Responses of streams
 
-  /** Writes data of streams. Returns true if there may be more for another write. */
+  /** Sends data of streams. Returns true if there may be more for another turn. */
   pull(): boolean {
     return this.#sender.pull();
   }

@@ -4,6 +4,7 @@
  * Source: RFC 9113 §6.1 and §6.9.
  * @module
  */
+import { PULLED_BYTES_PER_TURN_MAX } from "../../http2_limits.ts";
 import { ErrorCode } from "./errors.ts";
 import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frame.ts";
 import type { ResponseWriter } from "./response_writer.ts";
@@ -24,25 +25,38 @@ export class StreamSender {
     this.#owner = owner;
   }
 
+  /** Sends what the windows and the socket allow, up to the budget of a turn. Returns true if there may be more. */
+  pull(): boolean {
+    const { writer } = this.#session;
+    for (let left = PULLED_BYTES_PER_TURN_MAX; left > 0;) {
+      const hasMore = this.#write();
+      left -= writer.length;
+      const isTaken = writer.send();
+      if (hasMore && !isTaken) this.#session.limitUnsent();
+      if (!hasMore || !isTaken) return hasMore;
+    }
+    return true;
+  }
+
   /**
    * Writes the most urgent data while the windows and the socket allow it, and little is written. Returns true if there may be
    * more for another write.
    */
-  pull(): boolean {
+  #write(): boolean {
     const { connection, streams, writer } = this.#session;
     const scheduler = this.#scheduler;
     if (streams.count === 0 || connection.isBlocked) return false;
     while (writer.isLow) {
       const stream = scheduler.next(streams.all(), streams.window.bytes > 0);
       if (stream === null) return false;
-      do this.#write(stream); while (
+      do this.#writeData(stream); while (
         !scheduler.takesTurns && writer.isLow && stream.isReady && streams.window.bytes > 0
       );
     }
     return true;
   }
 
-  #write(stream: Stream): void {
+  #writeData(stream: Stream): void {
     const { streams, writer } = this.#session;
     const at = writer.length + FRAME_HEAD_BYTES;
     const count = stream.take(writer.bytes, at, Math.min(FRAME_BYTES_MAX, streams.window.bytes));
