@@ -32,7 +32,8 @@ export interface Message {
 
 /** Returns a message whose response comes in one piece. */
 export function shortMessage(text: string): Message {
-  return { request: new TextEncoder().encode(text), isAnswered: () => true };
+  const request = new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
+  return { request, isAnswered: () => true };
 }
 
 /** The clients' ends. */

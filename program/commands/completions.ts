@@ -1,10 +1,11 @@
 /**
- * `--completions`: a script that completes flags in a shell, made from their table.
+ * `--completions`: a script that completes commands and flags in a shell, made from their tables.
  * @module
  */
 import { FLAG_FORMS, type FlagForm, formsOf } from "../config/flags/flag_forms.ts";
 import { type Flag, FLAGS } from "../config/flags/flags.ts";
 import type { Shell } from "../config/settings/settings.ts";
+import { SUBCOMMANDS } from "./subcommands.ts";
 
 /** What a value is completed with: words, or names that the shell knows. */
 type Candidates = readonly string[] | "files" | "directories" | "users";
@@ -52,6 +53,9 @@ function bash(): string {
     const patterns = spellings(form).map((name) => takesWord(form) ? `${name} | ${name}=` : `${name}=`);
     return `    ${patterns.join(" | ")}) ${candidates.length === 0 ? "return" : `how=(${how})`} ;;`;
   });
+  const subcommands = SUBCOMMANDS.map(({ name, flags }) =>
+    `    1${name}) how=(-W '${flags.map((flag) => flag.split(" ")[0]).join(" ")}') ;;`
+  );
   return `# Completions of epollet for bash; ~/.local/share/bash-completion/completions/epollet is their place.
 _epollet() {
   local word=\${COMP_WORDS[COMP_CWORD]} flag=\${COMP_WORDS[COMP_CWORD - 1]} before='' behind=''
@@ -65,13 +69,19 @@ _epollet() {
   elif [[ $word == --*=* ]]; then
     flag=\${word%%=*} before="\${word%%=*}=" word=\${word#*=} behind='='
   fi
-  case $flag$behind in
+  case $(( COMP_CWORD > 1 ))\${COMP_WORDS[1]} in
+${subcommands.join("\n")}
+  esac
+  case \${how:+COMMAND}$flag$behind in
+    COMMAND*) [[ $word == -* ]] || how=(-f) ;;
 ${cases.join("\n")}
     *)
       if [[ -n $behind ]]; then
         return
       elif [[ $word == -* ]]; then
         how=(-W '${forms.map(({ name }) => `--${name}`).join(" ")}')
+      elif (( COMP_CWORD == 1 )); then
+        how=(-d -W '${SUBCOMMANDS.map(({ name }) => name).join(" ")}')
       else
         how=(-d)
       fi
@@ -101,13 +111,27 @@ function zsh(): string {
     const before = isRepeatable ? "'*'" : `'(${others})'`;
     return `    ${before}${names}[${escaped(describe(form))}]${argument}'`;
   });
+  const subcommands = SUBCOMMANDS.map(({ name, flags }) => {
+    const own = flags.map((flag) => {
+      const [written, value] = flag.split(" ");
+      return value === undefined ? `'${written}'` : `'${written}=:${value}:_files'`;
+    });
+    return `    1${name}) _arguments -S ${own.join(" ")} '*:NAME:'; return ;;`;
+  });
+  const names = SUBCOMMANDS.map(({ name }) => name).join(" ");
   return `#compdef epollet
 # Completions of epollet for zsh: _epollet in a directory of $fpath is their place.
 _epollet() {
   local -a specs=(
 ${specs.join("\n")}
   )
-  _arguments -s -S $specs '1:port, or directory:_files -/' '2:directory:_files -/'
+  case $(( CURRENT > 2 ))$words[2] in
+${subcommands.join("\n")}
+  esac
+  _arguments -s -S $specs '1: :_epollet_first' '2:directory:_files -/'
+}
+_epollet_first() {
+  _alternative 'commands:command:(${names})' 'directories:port, or directory:_files -/'
 }
 if [[ $funcstack[1] == _epollet ]]; then
   _epollet "$@"
@@ -135,7 +159,16 @@ function fish(): string {
     const argument = takesWord(form) ? ` ${action}` : "";
     return `complete -c epollet -l ${form.name}${short}${argument} -d ${quoted(describe(form))}`;
   });
+  const subcommands = SUBCOMMANDS.flatMap(({ name, help, flags }) => [
+    `complete -c epollet -n __fish_is_first_arg -a ${name} -d ${quoted(help)}`,
+    ...flags.map((flag) => {
+      const [written, value] = flag.slice(2).split(" ");
+      const argument = value === undefined ? "" : /^(DIR|FILE)$/.test(value) ? " -r -F" : " -x";
+      return `complete -c epollet -n '__fish_seen_subcommand_from ${name}' -l ${written}${argument}`;
+    }),
+  ]);
   return `# Completions of epollet for fish; ~/.config/fish/completions/epollet.fish is their place.
 complete -c epollet -f -a '(__fish_complete_directories)'
+${subcommands.join("\n")}
 ${lines.join("\n")}`;
 }

@@ -5,6 +5,7 @@
 import { DEFAULT_SITE_SETTINGS } from "../../handlers/site/settings/site_settings.ts";
 import { type Flag, FLAG_GROUPS, FLAGS } from "../config/flags/flags.ts";
 import { DEFAULT_PORT } from "../config/settings/settings.ts";
+import { SUBCOMMANDS } from "./subcommands.ts";
 
 /** The width of a terminal. */
 const COLUMNS = 80;
@@ -21,7 +22,11 @@ const COMMON: readonly string[] = "host spa browse compress cors header auth con
 /** The text of `--help`. */
 export function helpText(): string {
   const groups = FLAG_GROUPS.map(({ heading, flags }) => `${heading}\n${flags.map(row).join("\n")}`);
+  const commands = SUBCOMMANDS.map(({ name, args, help }) => line(`epollet ${name} ${args}`, help));
   return `${USAGE}
+
+Commands
+${commands.join("\n")}
 
 ${groups.join("\n\n")}
 
@@ -30,9 +35,8 @@ The argument that begins with a digit is PORT, another one is ROOT.
 Only the configuration file has redirects, rewrites, headers and passwords by
 path, and virtual hosts. Conditional requests, byte ranges, 404.html and
 precompressed files (a.js.br, .zst, .gz) need no flag.
-epollet certificate NAME... gets certificates once (--help: how).
-epollet trust makes browsers and the system trust the authority of --https;
-epollet trust --remove takes that back.
+epollet COMMAND --help tells more of a command. A folder of that name is served
+as ./certificate, ./trust.
 In the environment EPOLLET_CACHE_SIZE=64M is --cache-size 64M, and
 EPOLLET_BROWSE=false is --no-browse. PORT is read if EPOLLET_PORT is not set.
 Flags overrule the environment, which overrules the configuration file.
@@ -51,6 +55,7 @@ Examples
   epollet 8080 ./public                    another folder on port 8080
   epollet 8080 dist --spa --compress       a single-page application
   epollet 80 /srv/www --user www-data      in production, started as root
+  epollet 443 /srv/www --acme example.org  HTTPS, with a certificate that is renewed
   epollet --check --config epollet.json    check a configuration file
 
 Common flags
@@ -63,6 +68,11 @@ All flags: epollet --help. The manual page: epollet --man.`;
 function row({ name, letter, value, isOptional, help }: Flag): string {
   const short = letter === undefined ? "    " : `-${letter}, `;
   const argument = value === undefined ? "" : isOptional ? `[=${value}]` : ` ${value}`;
+  return line(`${short}--${name}${argument}`, help);
+}
+
+/** A term, and its help in the column beside it. */
+function line(term: string, help: string): string {
   const lines = [""];
   for (const word of help.split(" ")) {
     const line = `${lines.at(-1)} ${word}`;
@@ -70,5 +80,5 @@ function row({ name, letter, value, isOptional, help }: Flag): string {
     else lines[lines.length - 1] = line;
   }
   const indent = `\n${" ".repeat(FLAG_COLUMNS + 2)}`;
-  return `  ${`${short}--${name}${argument}`.padEnd(FLAG_COLUMNS)}${lines.join(indent)}`;
+  return `  ${term.padEnd(FLAG_COLUMNS)}${lines.join(indent)}`;
 }

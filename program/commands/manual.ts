@@ -6,9 +6,10 @@ import { formsOf, variableOf } from "../config/flags/flag_forms.ts";
 import { DEFAULT_CONFIG, type Flag, FLAG_GROUPS, FLAGS } from "../config/flags/flags.ts";
 import { DEFAULT_PORT } from "../config/settings/settings.ts";
 import { DEFAULT_SITE_SETTINGS } from "../../handlers/site/settings/site_settings.ts";
+import { SUBCOMMANDS } from "./subcommands.ts";
 
 /** The date of the last change of its words: man(7) wants one, and one program prints one page. */
-const DATE = "2026-11-29";
+const DATE = "2026-11-30";
 const { root } = DEFAULT_SITE_SETTINGS;
 
 /** Escapes `text` for roff, so that no character is a command. */
@@ -114,13 +115,16 @@ export function manualPage(version: string): string {
     section("NAME", "epollet \\- static web server"),
     section(
       "SYNOPSIS",
-      `.B epollet\n[${italic("PORT")}] [${italic("ROOT")}] [${italic("flags")}]`,
+      [
+        `.B epollet\n[${italic("PORT")}] [${italic("ROOT")}] [${italic("flags")}]`,
+        ...SUBCOMMANDS.map(({ name, args }) => `.br\n.B epollet ${name}\n${plain(args)}`),
+      ].join("\n"),
     ),
     section(
       "DESCRIPTION",
       `Serves the files below ${italic("ROOT")} (${plain(root)}) on ${
         italic("PORT")
-      } (${DEFAULT_PORT}) over HTTP/1.1.
+      } (${DEFAULT_PORT}) over HTTP.
 The argument that begins with a digit is the port, another one is the root.
 Conditional requests, byte ranges, 404.html and precompressed files beside the plain ones need no flag.
 .PP
@@ -130,6 +134,13 @@ Hidden files are not served, except those below ${plain("/.well-known/")}.
 .PP
 Flags overrule the environment, which overrules the configuration file, which overrules the defaults (in parentheses
 below).`,
+    ),
+    section(
+      "COMMANDS",
+      list(SUBCOMMANDS.map(({ name, args, help }) => [
+        `${bold(`epollet ${name}`)} ${plain(args)}`,
+        `${plain(help[0]!.toUpperCase() + help.slice(1))}.\n${bold(`epollet ${name} --help`)} tells more.`,
+      ])),
     ),
     section("OPTIONS", options()),
     section("ENVIRONMENT", environment()),
@@ -148,6 +159,14 @@ ${bold("--check")} prints one with all that is in force; with ${
           } also where each setting comes from.`,
         ],
         [italic(root), "The files, where no other directory is named."],
+        [
+          italic("/var/lib/epollet/acme/"),
+          `Certificates, keys and accounts of ${bold("--acme")}, where ${
+            bold("--acme-dir")
+          } names no other directory;
+for other users than root in ${italic("~/.local/share/epollet/acme/")}.
+No site may contain it.`,
+        ],
         [
           italic("~/.local/share/epollet/"),
           `The local authority of ${bold("--https")}, where ${bold("XDG_DATA_HOME")} names no other directory:
@@ -202,6 +221,10 @@ ${bold("--healthcheck")} finds it unwell.`,
           "epollet 8080 dist --spa --compress",
         ),
         example("As another user, on a port that needs root:", "epollet 80 /srv/www --user www-data"),
+        example(
+          "HTTPS, with a certificate that is got and renewed:",
+          "epollet 443 /srv/www --user www-data --redirect-http 80 --acme example.org",
+        ),
         example(
           "HTTPS on this machine, with a certificate that its browsers trust:",
           "epollet trust\nepollet ./public --https",

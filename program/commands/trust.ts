@@ -69,23 +69,30 @@ class Report {
   }
 }
 
+/** Reads the arguments after `trust`. @throws {UsageError} for an unknown one */
+export function parseTrust(args: readonly string[]): "help" | "remove" | "install" {
+  if (args.includes("-h") || args.includes("--help")) return "help";
+  const unknown = args.find((word) => word !== "--remove");
+  if (unknown !== undefined) {
+    throw new UsageError(`Unexpected argument "${unknown}": epollet trust takes --remove, or nothing`);
+  }
+  return args.length > 0 ? "remove" : "install";
+}
+
 /**
  * Runs the command with its arguments, and returns the exit status.
  * @throws {UsageError} for an unknown argument, and when there can be no authority
  * @throws {SystemError | OpensslMissing}
  */
 export async function trust(args: readonly string[], say: (line: string) => void): Promise<number> {
-  if (args.includes("-h") || args.includes("--help")) {
+  const action = parseTrust(args);
+  if (action === "help") {
     say(USAGE);
     return 0;
   }
-  const unknown = args.find((word) => word !== "--remove");
-  if (unknown !== undefined) {
-    throw new UsageError(`Unexpected argument "${unknown}": epollet trust takes --remove, or nothing`);
-  }
   checkHome();
   const report = new Report(say);
-  await (args.length > 0 ? remove(report) : install(report));
+  await (action === "remove" ? remove(report) : install(report));
   report.end();
   return report.hasFailed ? EXIT_FAILURE : 0;
 }

@@ -4,6 +4,8 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { parseCertificate } from "../../program/commands/certificate.ts";
+import { parseTrust } from "../../program/commands/trust.ts";
 import { parseCommandLine } from "../../program/config/flags/command_line.ts";
 import { parseConfig } from "../../program/config/file/config_file.ts";
 import { metricsText } from "../../handlers/admin/metrics.ts";
@@ -41,7 +43,7 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
   "docs/decisions.md": readDocument("docs/decisions.md"),
 };
 /** Flags of other programs that the documents mention. */
-const OTHERS = new Set(["allow-ffi", "site", "output", "target", "parallel"]);
+const OTHERS = new Set(["allow-ffi", "site", "output", "target", "parallel", "allow-net"]);
 
 /** Yields the arguments of each command in a document that starts this program. */
 function* commandsOf(document: string): Generator<string[]> {
@@ -61,7 +63,10 @@ Deno.test("each command of the documents is valid for the program", () => {
   for (const [name, document] of Object.entries(DOCUMENTS)) {
     for (const words of commandsOf(document)) {
       try {
-        parseCommandLine(words);
+        const [first, ...others] = words;
+        if (first === "certificate") parseCertificate(others);
+        else if (first === "trust") parseTrust(others);
+        else parseCommandLine(words);
       } catch (error) {
         throw new Error(`${name}: epollet ${words.join(" ")}: ${(error as Error).message}`);
       }

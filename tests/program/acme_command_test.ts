@@ -3,6 +3,8 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { parseCertificate } from "../../program/commands/certificate.ts";
+import { SUBCOMMANDS } from "../../program/commands/subcommands.ts";
 import { freePort } from "../support/free_port.ts";
 import { patient } from "../support/deadline.ts";
 import { HAS_PEBBLE, Pebble } from "../support/pebble.ts";
@@ -40,7 +42,7 @@ Deno.test(
     assertEquals(first.code, 0, first.stderr);
     for (const name of ["localhost", "www.example.org"]) {
       const file = `${dir}/${name}.pem`;
-      assertMatch(first.stdout, new RegExp(`^${RegExp.escape(file)} \\(new, until `, "m"));
+      assert(first.stdout.split("\n").some((line) => line.startsWith(`${file} (new, until `)), first.stdout);
       assertEquals(modeOf(file), "600");
       const root = await pebble.issuingRoot();
       assertMatch(openssl("verify", "-CAfile", root, "-untrusted", file, file), /: OK\n$/);
@@ -98,6 +100,25 @@ Deno.test("an authority with external account binding gets the credentials of --
   const { code, stderr } = await runProgram([...args, "--eab", file]);
   assertEquals(code, 0, stderr);
   assert(!stderr.includes(key) && !Deno.readTextFileSync(`${dir}/localhost.json`).includes(key));
+});
+
+Deno.test("each subcommand explains itself, with all of its flags, which it takes", async () => {
+  for (const { name, args, flags } of SUBCOMMANDS) {
+    const { code, stdout, stderr } = await runProgram([name, "--help"]);
+    assertEquals([code, stderr], [0, ""]);
+    assert(stdout.startsWith(`epollet ${name} ${args.replace("...", "…")}`), stdout);
+    for (const flag of flags) {
+      const [written] = flag.split(" ");
+      assert(written === "--help" || stdout.includes(flag), `${name} ${written}`);
+    }
+  }
+  const [certificate] = SUBCOMMANDS;
+  for (const flag of certificate!.flags) {
+    const [written, value] = flag.split(" ");
+    const values: Record<string, string> = { ADDRESS: "a@b.example", URL: "https://a.example/", PORT: "80" };
+    const words = value === undefined ? [written!] : [written!, values[value] ?? "x"];
+    assert(parseCertificate(["a.example", ...words]) !== null || written === "--help", flag);
+  }
 });
 
 Deno.test("what cannot be got is refused with a sentence: wildcards, addresses, no name, a wrong flag", async () => {

@@ -207,7 +207,7 @@ Deno.test("a directory with keys is refused as a site's root, as part of one, an
       const args = ["443", site, "--acme", "a.example", "--acme-dir", dir!, ...check];
       const { code, stderr } = await runProgram(args);
       assertEquals(code, 2, stderr);
-      assertMatch(stderr, new RegExp(`^epollet: ${RegExp.escape(dir!)} has keys, and ${words} `));
+      assert(stderr.startsWith(`epollet: ${dir!} has keys, and ${words} `), stderr);
     }
   }
 });
@@ -259,15 +259,9 @@ Deno.test("--check says what would be asked for, and makes nothing", async () =>
   ];
   const { code, stdout, stderr } = await runProgram(args);
   assertEquals(code, 0, stderr);
-  assertMatch(
-    stderr,
-    new RegExp(
-      `^epollet: b\\.example: no certificate yet; at the start, a certificate is asked for at acme-v02\\.api\\.letsencrypt\\.org, by http-01, then tls-alpn-01; it is kept in ${
-        RegExp.escape(dir)
-      }$`,
-      "m",
-    ),
-  );
+  const line =
+    "epollet: b.example: no certificate yet; at the start, a certificate is asked for at acme-v02.api.letsencrypt.org, by http-01, then tls-alpn-01; it is kept in ";
+  assert(stderr.split("\n").includes(line + dir), stderr);
   assertMatch(stdout, /"names": \[\s*"a\.example",\s*"b\.example"\s*\]/);
   assert(![...Deno.readDirSync(scene.root)].some(({ name }) => name === "certs"));
 });

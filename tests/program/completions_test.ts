@@ -25,6 +25,11 @@ const CASES: readonly (readonly [line: string, offered: readonly string[]])[] = 
   ["epollet 80 with", ["with space"]],
   ["epollet --completions ", SHELLS],
   ["epollet --port ", []],
+  ["epollet tru", ["trust"]],
+  ["epollet 80 tru", []],
+  ["epollet trust --rem", ["--remove"]],
+  ["epollet certificate --fo", ["--force"]],
+  ["epollet certificate --ca c", ["config.json"]],
 ];
 
 /** Returns the first line of the shell's version, or null when it is not installed. */
@@ -119,7 +124,9 @@ Deno.test("zsh completes the same at its prompt", async () => {
   using folder = folderFor("zsh");
   // A single candidate is inserted into the line, which a widget prints. Each case takes long, so one of each kind is
   // tried.
-  const cases = CASES.filter(([line, offered]) => offered.length === 1 && /etag|bro|config|-d|80/.test(line));
+  const cases = CASES.filter(([line, offered]) =>
+    offered.length === 1 && /etag|bro|config|-d|80|tru/.test(line)
+  );
   folder.write(
     "prompt",
     `autoload -U compinit && compinit -D -u

@@ -5,6 +5,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
 import { manualPage } from "../../program/commands/manual.ts";
+import { SUBCOMMANDS } from "../../program/commands/subcommands.ts";
 import { FLAG_FORMS, variableOf } from "../../program/config/flags/flag_forms.ts";
 import { FLAGS } from "../../program/config/flags/flags.ts";
 import { runProgram } from "../support/program.ts";
@@ -36,7 +37,8 @@ Deno.test("the page has its sections, every flag, and every variable", () => {
   const sections = Array.from(page.matchAll(/^\.SH (.*)$/gm), ([, name]) => name);
   assertEquals(
     sections,
-    "NAME,SYNOPSIS,DESCRIPTION,OPTIONS,ENVIRONMENT,FILES,SIGNALS,EXIT STATUS,EXAMPLES,SEE ALSO".split(","),
+    "NAME,SYNOPSIS,DESCRIPTION,COMMANDS,OPTIONS,ENVIRONMENT,FILES,SIGNALS,EXIT STATUS,EXAMPLES,SEE ALSO"
+      .split(","),
   );
   const text = page.replaceAll(/\\f[BIR]/g, "").replaceAll("\\-", "-");
   for (const { name, flag } of FLAG_FORMS.values()) {
@@ -48,6 +50,7 @@ Deno.test("the page has its sections, every flag, and every variable", () => {
     );
     assert(names.length === 0 || names.some((name) => text.includes(name)), flag.name);
   }
+  for (const { name, args } of SUBCOMMANDS) assertStringIncludes(text, `epollet ${name} ${args}\n`);
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"]) {
     assertStringIncludes(text, signal);
   }

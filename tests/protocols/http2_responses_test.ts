@@ -125,7 +125,7 @@ onAll(
     await withServer({ http2: true, handler }, async ({ port }) => {
       for (const path of ["/5", "/later", "/200000", `/${LARGE}`]) {
         using client = await RawClient.connect(port, 4096);
-        const preface = new TextEncoder().encode(PREFACE);
+        const preface = new TextEncoder().encode(PREFACE) as Uint8Array<ArrayBuffer>;
         for (const part of [preface, setting(4, LARGE), update(0, LARGE), headers(1, getFields(path))]) {
           await client.send(part);
         }

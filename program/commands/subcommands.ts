@@ -1,0 +1,43 @@
+/**
+ * What the program does beside serving: the first argument names it.
+ * @module
+ */
+
+/** A subcommand, for help, completions and the manual page. */
+export interface Subcommand {
+  readonly name: string;
+  /** What follows the name. */
+  readonly args: string;
+  /** One line of help. */
+  readonly help: string;
+  /** Its flags, each with the name of its value if it takes one. */
+  readonly flags: readonly string[];
+}
+
+/** All of them. Each has a function of its own that reads its arguments. */
+export const SUBCOMMANDS: readonly Subcommand[] = [
+  {
+    name: "certificate",
+    args: "NAME...",
+    help: "get or renew certificates by ACME, and exit",
+    flags: [
+      "--email ADDRESS",
+      "--directory URL",
+      "--staging",
+      "--dir DIR",
+      "--ca FILE",
+      "--eab FILE",
+      "--profile NAME",
+      "--http-port PORT",
+      "--tls-port PORT",
+      "--force",
+      "--help",
+    ],
+  },
+  {
+    name: "trust",
+    args: "[--remove]",
+    help: "make the system and browsers trust the authority of --https, or no longer",
+    flags: ["--remove", "--help"],
+  },
+];
