@@ -58,10 +58,10 @@ export function announce(
   printSetting("config", command.config ?? "none");
   for (const line of describeListening(sockets, command)) printSetting("listening", line);
   if (certificates !== null) printSetting("TLS", describeTls(command.tlsProfile));
-  if (certificates !== null && command.https) {
+  if (certificates !== null) {
     for (const line of describeCertificates(certificates)) printSetting("certificate", printable(line));
   }
-  if (site !== null) printSetting("protocols", describeProtocols(command));
+  if (site !== null) printSetting("protocols", describeProtocols(command, certificates !== null));
   if (workers.length > 0) printSetting("workers", `${workers.length} (processes ${workers.join(", ")})`);
   printSetting("poller", `${command.poller}${command.coroutine ? ", a coroutine for each connection" : ""}`);
   printSetting("limits", describeLimits(command));
@@ -97,9 +97,9 @@ function printPlaces(what: string, sockets: readonly ListeningSocket[], speaksHt
 }
 
 /** Describes which versions of HTTP clients may speak. */
-function describeProtocols({ http2, tlsCert }: CommandLine): string {
+function describeProtocols({ http2 }: CommandLine, hasTls: boolean): string {
   if (!http2) return "HTTP/1";
-  return `HTTP/2 ${tlsCert.length > 0 ? "by ALPN, and without TLS by" : "with"} prior knowledge, HTTP/1`;
+  return `HTTP/2 ${hasTls ? "by ALPN, and without TLS by" : "with"} prior knowledge, HTTP/1`;
 }
 
 /** Describes the size of the cache and how changed files are noticed. */
