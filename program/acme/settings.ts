@@ -54,25 +54,22 @@ export function acmeSettingsOf(choices: AcmeChoices): AcmeSettings | null {
     names: acme,
     email: acmeEmail,
     directory: acmeDirectory ?? (acmeStaging ? STAGING : LETS_ENCRYPT),
-    dir: acmeDir ?? usualDirectory() ?? nowhere(),
+    dir: acmeDir ?? defaultDirectory(),
     ca: acmeCa,
     eab: acmeEab,
     profile: acmeProfile,
   };
 }
 
-/** Returns the directory if none is chosen: that of the service, that of root, or that of the user; null if there is no such place. */
-export function usualDirectory(): string | null {
+/** Returns the directory if none is chosen: that of the service, that of root, or that of the user. @throws {UsageError} */
+function defaultDirectory(): string {
   const state = environmentVariable("STATE_DIRECTORY")?.split(":")[0];
   if (state !== undefined && state !== "") return `${state}/acme`;
   if (currentIds().uids[1] === 0) return "/var/lib/epollet/acme";
   const data = environmentVariable("XDG_DATA_HOME");
   const home = environmentVariable("HOME");
   if (data?.startsWith("/") === true) return `${data}/epollet/acme`;
-  return home?.startsWith("/") === true ? `${home}/.local/share/epollet/acme` : null;
-}
-
-function nowhere(): never {
+  if (home?.startsWith("/") === true) return `${home}/.local/share/epollet/acme`;
   throw new UsageError(
     "There is no place for certificates, since HOME is not set: name a directory by --acme-dir DIR",
   );

@@ -9,8 +9,10 @@ import {
   mayWriteInto,
   namesIn,
 } from "../../ffi/file/private_file.ts";
+import { openPath, pathOf } from "../../ffi/file/path_walk.ts";
 import { describeErrno, SystemError } from "../../ffi/libc/errno.ts";
 import type { Account } from "../../ffi/process/privileges.ts";
+import { close } from "../../ffi/socket/socket.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import type { ChallengeType } from "../acme/problem.ts";
 import { dueMs, factsFor, readState } from "../acme/saved_state.ts";
@@ -21,7 +23,7 @@ import { type ConfigPath, withPlace } from "../config/config_place.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
 import { allAddresses } from "../listening/listen.ts";
 import { currentAccount, describeAccount } from "../security/privileges.ts";
-import { overlapOf, rootsOf } from "./key_directories.ts";
+import { rootsOf } from "./sites.ts";
 
 const PORTS: Readonly<Record<ChallengeType, number>> = { "http-01": 80, "tls-alpn-01": 443 };
 
@@ -66,6 +68,29 @@ export function checkAcme(command: CommandLine): AcmeSettings | null {
 
 function flagOf(key: string): string {
   return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** Returns how a directory and a root overlap; null if they do not. A directory that is missing is looked for by those above it. */
+function overlapOf(directory: string, root: string): string | null {
+  const own = realPath(directory);
+  const site = realPath(root);
+  const isBelow = (path: string, other: string) =>
+    path === other || path.startsWith(other === "/" ? "/" : `${other}/`);
+  if (isBelow(own, site)) return own === site ? "is" : "is in";
+  return isBelow(site, own) ? "contains" : null;
+}
+
+/** Returns the path without links, as far as there is such a file. */
+function realPath(path: string): string {
+  const fd = openPath(path === "" ? "." : path);
+  if (fd >= 0) {
+    const real = pathOf(fd);
+    close(fd);
+    return real;
+  }
+  const slash = path.lastIndexOf("/");
+  const parent = realPath(slash < 0 ? "." : path.slice(0, slash) || "/");
+  return `${parent === "/" ? "" : parent}/${path.slice(slash + 1)}`;
 }
 
 /** Returns the challenges that the listeners answer: first those on the port that authorities use, then HTTP. */

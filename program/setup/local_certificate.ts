@@ -18,7 +18,6 @@ import {
   type LocalAuthority,
   openAuthority,
 } from "./local_authority.ts";
-import { namedRootsOf, rootsOf } from "./key_directories.ts";
 import { foreignAddresses, type LocalNames, localNames } from "./local_names.ts";
 
 /** How messages call the certificate and its key. */
@@ -36,9 +35,21 @@ export interface LocalCertificate {
   readonly notes: readonly string[];
 }
 
+/** The directories of the sites. */
+function rootsOf({ handler, site, hosts }: CommandLine): string[] {
+  if (handler !== "static") return [];
+  return [site, ...hosts.values()].map(({ root }) => root).filter((root) => typeof root === "string");
+}
+
 /** Checks that no site has an authority's key in it. @throws {UsageError} */
 export function checkSites(command: CommandLine): void {
-  for (const [root, path] of namedRootsOf(command)) {
+  const roots: (readonly [root: unknown, path: readonly [string, ...string[]]])[] = [
+    [command.site.root, ["root"]],
+    ...Array.from(command.hosts, ([name, { root }]) => [root, ["hosts", name, "root"]] as const),
+  ];
+  if (command.handler !== "static") return;
+  for (const [root, path] of roots) {
+    if (typeof root !== "string") continue;
     try {
       checkRoots([root], command.https);
     } catch (error) {

@@ -23,10 +23,9 @@ import { answersChallenges } from "./acme.ts";
 import { certificateFilesOf } from "./certificates.ts";
 import { wayOf } from "./renewal.ts";
 import { logPathsOf, type Logs } from "./logs.ts";
-import { rootsOf } from "./key_directories.ts";
 import { offerRoot } from "./root_certificate.ts";
 import { printer, warn } from "../terminal/output.ts";
-import { CurrentSite } from "./sites.ts";
+import { CurrentSite, rootsOf } from "./sites.ts";
 
 /** A server that does not serve yet. */
 export interface Prepared {

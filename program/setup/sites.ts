@@ -16,7 +16,6 @@ import { HELD_BODY_BYTES_MAX, HELD_FILE_BYTES_MIN } from "../../server/limits.ts
 import type { CacheSnapshot } from "../../server/metrics/statistics.ts";
 import { type ConfigPath, placeOf, placeOfRule } from "../config/config_place.ts";
 import { onlyOverTls, withHsts } from "./hsts.ts";
-import { checkKeys } from "./key_directories.ts";
 import { checkSites } from "./local_certificate.ts";
 import { withRoot } from "./root_certificate.ts";
 import { warn } from "../terminal/output.ts";
@@ -70,6 +69,14 @@ function loopbackPorts(listening: readonly Listening[]): number[] {
 }
 
 /**
+ * Returns the directories that are served. Files inside of the program are not among them: they need no permission.
+ */
+export function rootsOf({ handler, site, hosts }: CommandLine): string[] {
+  const roots = handler === "static" ? [site, ...hosts.values()].map(({ root }) => root) : [];
+  return roots.filter((root) => typeof root === "string");
+}
+
+/**
  * Opens the sites. Returns null when another handler serves. `listening` is as for `siteOptionsOf`; `onWarning` gets
  * the warnings of the sites, a line each.
  * @throws {UsageError} for a root or a rule that cannot be used
@@ -86,7 +93,6 @@ export async function openSites(
   );
   if (command.handler !== "static") return null;
   checkSites(command);
-  checkKeys(command);
   const site = await withSites(command, () => staticHandler(siteOptionsOf(command, listening, onWarning)));
   if (command.https) return withRoot(site);
   return command.hsts === null ? site : onlyOverTls(site, command.hsts);

@@ -3,7 +3,6 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { Store } from "../../program/acme/store.ts";
 import { freePort } from "../support/free_port.ts";
 import { runProgram, Site } from "../support/program.ts";
 import { TestCertificates } from "../support/test_certificates.ts";
@@ -211,40 +210,6 @@ Deno.test("a directory with keys is refused as a site's root, as part of one, an
       assert(stderr.startsWith(`epollet: ${dir!} has keys, and ${words} `), stderr);
     }
   }
-});
-
-Deno.test("a directory with keys is no site without --acme either: the usual one, one beside a certificate that is served, and one by its contents", async () => {
-  using scene = new Site();
-  scene.write("site/index.html", "hello");
-  const data = { XDG_DATA_HOME: `${scene.root}/data`, STATE_DIRECTORY: `${scene.root}/state` };
-  const stores = [`${scene.root}/state/acme`, `${scene.root}/site/certs`, `${scene.root}/other`];
-  for (const store of stores.map((path) => new Store(path))) {
-    store.make();
-    using _ = store.lock();
-  }
-  const [usual, beside, other] = stores;
-  const config = { root: "site/index", hosts: { "a.example": { root: other } } };
-  scene.write("hosts.json", JSON.stringify(config));
-  scene.write("site/index/index.html", "hello");
-  const refusal = (root: string, store: string) =>
-    `Bad root ${root}: the keys of certificates are in ${store}, and no site may contain them: serve another directory\n`;
-  const cases: readonly (readonly [args: readonly string[], root: string, store: string])[] = [
-    [[usual!], usual!, usual!],
-    [[`${usual}/accounts`], `${usual}/accounts`, usual!],
-    [[`${scene.root}/state`], `${scene.root}/state`, usual!],
-    [[other!], other!, other!],
-    [[`${scene.root}/site`, "--tls-cert", `${beside}/a.example.pem`], `${scene.root}/site`, beside!],
-    [["--config", `${scene.root}/hosts.json`], other!, other!],
-  ];
-  for (const [args, root, store] of cases) {
-    for (const check of [["--check"], []]) {
-      const { code, stderr } = await runProgram([...args, ...check], scene.root, data);
-      assertEquals(code, 2, stderr);
-      assert(stderr.endsWith(refusal(root, store)), stderr);
-    }
-  }
-  const { code, stderr } = await runProgram([`${scene.root}/site`, "--check"], scene.root, data);
-  assertEquals([code, stderr], [0, ""]); // nothing tells of keys below a site
 });
 
 Deno.test("settings that cannot work are refused with one line", async () => {
