@@ -116,7 +116,7 @@ function zsh(): string {
       const [written, value] = flag.split(" ");
       return value === undefined ? `'${written}'` : `'${written}=:${value}:_files'`;
     });
-    return `    1${name}) _arguments -S ${own.join(" ")} '*:NAME:'; return ;;`;
+    return `    1${name}) _arguments -S ${own.join(" ")} '*:NAME:()'; return ;;`;
   });
   const names = SUBCOMMANDS.map(({ name }) => name).join(" ");
   return `#compdef epollet

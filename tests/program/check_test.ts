@@ -97,6 +97,14 @@ Deno.test("every key is printed, except unset ones without a default", () => {
   const printed = keysOf(config);
   assertEquals(keys.filter((key) => !printed.includes(key)).toSorted(), [
     "accessLogFile",
+    "acme.ca",
+    "acme.dir",
+    "acme.directory",
+    "acme.eab",
+    "acme.email",
+    "acme.names",
+    "acme.profile",
+    "acme.tlsAlpn",
     "admin",
     "errorLog",
     "listen",

@@ -92,7 +92,7 @@ Deno.test("the keys that count in a found file are those about a site, and no ot
 /** A value for each key. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
   ...Object.fromEntries(
-    ("http2 keepAlive coroutine sandbox browse compress cleanUrls securityHeaders proxyProtocol cors spa")
+    ("http2 https keepAlive coroutine sandbox browse compress cleanUrls securityHeaders proxyProtocol cors spa")
       .split(" ").map((key) => [key, true]),
   ),
   ...Object.fromEntries(
@@ -106,6 +106,17 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   host: "::",
   listen: "unix:a",
   tls: { cert: "cert.pem", key: ["key.pem"], profile: "modern", port: 8443, redirectHttp: 80, hsts: true },
+  acme: {
+    names: ["a.example"],
+    email: "a@b.example",
+    directory: "https://a.example/",
+    staging: false,
+    dir: "a",
+    ca: "a",
+    eab: "a",
+    profile: "a",
+    tlsAlpn: "a",
+  },
   socketMode: "666",
   poller: "poll",
   handler: "echo",
