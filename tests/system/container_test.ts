@@ -86,7 +86,7 @@ Deno.test("with certificates at /certs the container serves HTTPS on 8443, besid
   const start = async (...more: string[]) =>
     await Program.startCommand(["env", ...variables, ...more, ...programCommand([])], site.path("etc"));
   const fetched = async (url: string, ...flags: string[]) => {
-    const args = ["-s", "--cacert", site.path("certs/tls.crt"), url, ...flags];
+    const args = ["-s", "-m", "20", "--cacert", site.path("certs/tls.crt"), url, ...flags];
     return new TextDecoder().decode((await new Deno.Command("curl", { args }).output()).stdout);
   };
   for (const isMounted of [false, true]) {
