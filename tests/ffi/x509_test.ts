@@ -6,9 +6,14 @@ import { assert, assertEquals, assertMatch, assertNotEquals, assertThrows } from
 import { Authority } from "../../ffi/openssl/authority.ts";
 import { PemError, readCertificate } from "../../ffi/openssl/certificate.ts";
 import { octetString } from "../../ffi/openssl/der.ts";
+import { loadLibc } from "../../ffi/libc/libc.ts";
+import { loadOpenssl } from "../../ffi/openssl/openssl.ts";
 import { makePrivateKey, readPrivateKey } from "../../ffi/openssl/private_key.ts";
 import { type CertificateContent, makeCertificate, makeRequest, pemOf } from "../../ffi/openssl/x509.ts";
 import { openssl, TestCertificates } from "../support/test_certificates.ts";
+
+loadLibc(); // outside of any test, because libraries stay open
+loadOpenssl();
 
 const DAY_MS = 86_400_000;
 const encode = (text: string) => new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;

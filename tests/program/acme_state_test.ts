@@ -18,9 +18,14 @@ import {
 } from "../../program/acme/saved_state.ts";
 import { describeChallenge } from "../../program/acme/problem.ts";
 import { certificateIdentifier } from "../../program/acme/renewal_info.ts";
+import { loadLibc } from "../../ffi/libc/libc.ts";
+import { loadOpenssl } from "../../ffi/openssl/openssl.ts";
 import { Store } from "../../program/acme/store.ts";
 import { Site } from "../support/site.ts";
 import { openssl, TestCertificates } from "../support/test_certificates.ts";
+
+loadLibc(); // outside of any test, because libraries stay open
+loadOpenssl();
 
 const DAY_MS = 86_400_000;
 const WANTED = { directory: "https://a.example/dir", profile: null };
