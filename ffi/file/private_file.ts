@@ -6,7 +6,6 @@
  */
 import {
   AT_FDCWD,
-  AT_SYMLINK_NOFOLLOW,
   LOCK_EX,
   LOCK_NB,
   O_CLOEXEC,
@@ -124,12 +123,6 @@ export function namesIn(directory: string): string[] {
   } finally {
     libc.close(fd);
   }
-}
-
-/** Gives a file or directory to another user, unless it is a symbolic link. Returns 0 or −errno. */
-export function giveTo(path: string, uid: number, gid: number): number {
-  loadLibc();
-  return result(libc.fchownat(AT_FDCWD, cString(path), uid, gid, AT_SYMLINK_NOFOLLOW));
 }
 
 /** Returns 0 if this process may write into `directory`, or −errno. */
