@@ -3,72 +3,24 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { AcmeSite, companionOf } from "../support/acme_serving.ts";
 import { patient } from "../support/deadline.ts";
 import { freePort } from "../support/free_port.ts";
 import { certificateAt, HAS_PEBBLE, Pebble, statusAt } from "../support/pebble.ts";
-import { childrenOf, isRunning } from "../support/process.ts";
-import { Program, Site } from "../support/program.ts";
+import { isRunning } from "../support/process.ts";
+import { Program } from "../support/program.ts";
 import { sleep } from "../support/sleep.ts";
 import { eventually } from "../support/waiting.ts";
 
 const MISSING = "skipped: pebble is not installed";
 const WAITING = /epollet waiting for a certificate/;
 
-/** A site, and the flags of a server for it. */
-class Scene extends Site {
-  readonly pebble: Pebble;
-  readonly adminPort: number = freePort();
-
-  constructor(pebble: Pebble) {
-    super();
-    this.pebble = pebble;
-    this.write("site/index.html", "hello");
-  }
-
-  get dir(): string {
-    return `${this.root}/certs`;
-  }
-
-  /** Starts a server. */
-  async serve(names: string, ...others: string[]): Promise<Program> {
-    const { httpPort, tlsPort, flags } = this.pebble;
-    const where = [String(tlsPort), `${this.root}/site`, "--admin", String(this.adminPort)];
-    const redirect = others.includes("--no-redirect-http") ? [] : ["--redirect-http", String(httpPort)];
-    return await Program.startArguments([
-      ...[...where, ...redirect, "--acme", names, "--acme-dir", this.dir, ...flags, ...others],
-    ]);
-  }
-
-  async admin(path: string): Promise<string> {
-    const response = await fetch(`http://127.0.0.1:${this.adminPort}${path}`);
-    return `${response.status} ${await response.text()}`;
-  }
-
-  /** Waits until a certificate of the authority is served for `name`, and another one than `old`. */
-  async served(name: string, old: string = ""): Promise<string> {
-    let shown = "";
-    await eventually(async () => {
-      shown = await certificateAt(this.pebble.tlsPort, name);
-      return /Pebble/.test(shown) && shown !== old;
-    }, () => `no new certificate is served: ${shown}`);
-    return shown;
-  }
-}
-
-/** Returns the process for certificates; undefined if there is none. Of the supervisor's children, it alone ignores SIGINT. */
-function companionOf({ pid }: Program): number | undefined {
-  return childrenOf(pid).find((child) => {
-    const [, ignored] = /^SigIgn:\s+([0-9a-f]+)$/m.exec(Deno.readTextFileSync(`/proc/${child}/status`))!;
-    return (BigInt(`0x${ignored}`) & 2n) !== 0n;
-  });
-}
-
 Deno.test(
   "--acme gets from nothing to HTTPS with a valid chain, renews under load without an error, and again after its directory was deleted; the process that does it is started again when it dies, and ends with the server",
   patient(600, async () => {
     if (!HAS_PEBBLE) return console.log(MISSING);
     await using pebble = await Pebble.start({ validSeconds: 90, refusedNonces: 20 });
-    using scene = new Scene(pebble);
+    using scene = new AcmeSite(pebble);
     await using program = await scene.serve("localhost,www.example.org", "--workers", "2");
     const first = await scene.served("localhost");
     await scene.served("www.example.org");
@@ -122,7 +74,7 @@ Deno.test(
   patient(300, async () => {
     if (!HAS_PEBBLE) return console.log(MISSING);
     await using pebble = await Pebble.start();
-    using scene = new Scene(pebble);
+    using scene = new AcmeSite(pebble);
     await using program = await scene.serve("a.example.org", "--no-redirect-http");
     await scene.served("a.example.org");
     const args = [
@@ -146,7 +98,7 @@ Deno.test(
     if (!HAS_PEBBLE) return console.log(MISSING);
     await using pebble = await Pebble.start();
     await pebble.stop();
-    using scene = new Scene(pebble);
+    using scene = new AcmeSite(pebble);
     {
       await using program = await scene.serve("a.example.org");
       assertMatch(await certificateAt(pebble.tlsPort, "a.example.org"), WAITING);
@@ -178,7 +130,7 @@ Deno.test(
   patient(300, async () => {
     if (!HAS_PEBBLE) return console.log(MISSING);
     await using pebble = await Pebble.start();
-    using scene = new Scene(pebble);
+    using scene = new AcmeSite(pebble);
     await using first = await scene.serve("a.example.org");
     await using second = await Program.startArguments([
       ...[

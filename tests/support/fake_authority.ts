@@ -81,10 +81,8 @@ export class FakeAuthority implements AsyncDisposable {
     if (path === "/challenge") this.#isAuthorized = true;
     const csr = payload["csr"];
     if (path !== "/finalize" || typeof csr !== "string") return;
-    const base64 = csr.replaceAll("-", "+").replaceAll("_", "/");
-    this.#request = `-----BEGIN CERTIFICATE REQUEST-----\n${
-      base64.replace(/.{64}/g, "$&\n")
-    }\n-----END CERTIFICATE REQUEST-----\n`;
+    const base64 = btoa(fromBase64url(csr)).match(/.{1,64}/g)!.join("\n");
+    this.#request = `-----BEGIN CERTIFICATE REQUEST-----\n${base64}\n-----END CERTIFICATE REQUEST-----\n`;
   }
 
   #usual(path: string): Response {
