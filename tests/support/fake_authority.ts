@@ -10,7 +10,7 @@ const TOKEN = "abcdefghijklmnopqrstuvwxyz";
 export type Change = (
   path: string,
   authority: FakeAuthority,
-) => Response | Promise<Response> | null;
+) => Response | Promise<Response | null> | null;
 
 /** The authority. It knows one order at a time. `await using` ends it. */
 export class FakeAuthority implements AsyncDisposable {
