@@ -22,6 +22,7 @@ import {
 import { EEXIST, EINTR, EIO, ENOENT, orThrow, SystemError } from "../libc/errno.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 import { listNames } from "./directory.ts";
+import { FileStatus } from "./file_status.ts";
 import { fileSystemType } from "./file_system.ts";
 
 const FILE_MODE = 0o600;
@@ -149,6 +150,13 @@ export function lockFile(path: string): number {
   if (status >= 0) return fd;
   libc.close(fd);
   return status;
+}
+
+/** Returns true if `path` is a symbolic link. */
+export function isLink(path: string): boolean {
+  loadLibc();
+  const status = new FileStatus();
+  return status.readWithoutFollowing(AT_FDCWD, cString(path)) === 0 && status.isLink;
 }
 
 /** Returns true if there is a file or a directory at `path`. */

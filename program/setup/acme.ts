@@ -30,6 +30,21 @@ export function answersChallenges(command: CommandLine): boolean {
 export function checkAcme(command: CommandLine): AcmeSettings | null {
   const refused = (path: ConfigPath, line: string) => new UsageError(withPlace(command, path, line));
   const settings = acmeSettingsOf(command);
+  const secrets = [
+    [settings?.dir, "acme.dir", "--acme-dir DIR"],
+    [command.acmeTlsAlpn, "acme.tlsAlpn", "--acme-tls-alpn DIR"],
+    [settings?.eab, "acme.eab", "--acme-eab FILE"],
+  ] as const;
+  for (const root of rootsOf(command)) {
+    for (const [place, key, flag] of secrets) {
+      const overlap = typeof place === "string" ? overlapOf(place, root) : null;
+      if (overlap === null) continue;
+      throw refused(
+        [key],
+        `${place} has keys, and ${overlap} the site ${root}: name another place by ${flag}`,
+      );
+    }
+  }
   const others = ["acmeEmail", "acmeDirectory", "acmeCa", "acmeEab", "acmeProfile"] as const;
   if (settings === null) {
     const useless = others.find((key) => command[key] !== null);
@@ -40,14 +55,6 @@ export function checkAcme(command: CommandLine): AcmeSettings | null {
     throw refused(
       ["acme.names"],
       "--https is for development, and --acme for the open web: give one of them",
-    );
-  }
-  for (const root of rootsOf(command)) {
-    const overlap = overlapOf(settings.dir, root);
-    if (overlap === null) continue;
-    throw refused(
-      ["acme.dir"],
-      `${settings.dir} has keys, and ${overlap} the site ${root}: name another directory by --acme-dir DIR`,
     );
   }
   if (settings.eab !== null) readExternalAccount(settings.eab);
@@ -95,8 +102,8 @@ export function prepareDirectory(command: CommandLine, { dir }: AcmeSettings, ac
         ),
       );
     }
+    new Store(dir).make();
     const folders = [ACCOUNTS, CHALLENGES].map((folder) => `${dir}/${folder}`);
-    folders.forEach(makePrivateDirectory);
     // The files may be root's, from the command `certificate`.
     if (account !== null) new Set([...made, dir, ...folders]).forEach((path) => giveDirectory(path, account));
   } catch (error) {
