@@ -149,7 +149,7 @@ Deno.test(
       .output();
     const listed = new TextDecoder().decode(list.stdout);
     assertStringIncludes(listed, "a.txt");
-    assert(!isSecret(listed) && !listed.includes("link"), listed);
+    assert(!isSecret(listed) && !listed.includes('"link'), listed);
     for (const path of ["/", "/metrics", "/readyz", "/healthz"]) {
       assert(!isSecret(await scene.admin(path)), path);
     }

@@ -15,13 +15,55 @@ import { eventually } from "../support/waiting.ts";
 const MISSING = "skipped: pebble is not installed";
 const WAITING = /epollet waiting for a certificate/;
 
+/** Clients of both versions of HTTP that check the certificate, some requests on each connection. */
+class SecureLoad {
+  answered = 0;
+  /** What went wrong. */
+  readonly failures: string[] = [];
+  #isOver = false;
+  readonly #clients: Promise<void>[];
+
+  constructor(port: number, root: string) {
+    const url = `https://localhost:${port}/`;
+    this.#clients = [true, false, true, false].map((isSecond) => this.#ask(url, root, isSecond));
+  }
+
+  async #ask(url: string, root: string, isSecond: boolean): Promise<void> {
+    while (!this.#isOver) {
+      using client = Deno.createHttpClient({ caCerts: [root], http1: !isSecond, http2: isSecond });
+      for (let i = 0; i < 5; i++) {
+        try {
+          const response = await fetch(url, { client });
+          const text = await response.text();
+          if (response.status === 200 && text === "hello") this.answered++;
+          else this.failures.push(`${response.status} ${text}`);
+        } catch (error) {
+          this.failures.push(String(error));
+        }
+        await sleep(30);
+      }
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all(this.#clients);
+  }
+}
+
 Deno.test(
-  "--acme gets from nothing to HTTPS with a valid chain, renews under load without an error, and again after its directory was deleted; the process that does it is started again when it dies, and ends with the server",
+  "--acme gets from nothing to HTTPS with a valid chain, renews under load by HTTP/1 and HTTP/2 without an error, and again after its directory was deleted; the process that does it is started again when it dies, and ends with the server",
   patient(600, async () => {
     if (!HAS_PEBBLE) return console.log(MISSING);
     await using pebble = await Pebble.start({ validSeconds: 90, refusedNonces: 20 });
     using scene = new AcmeSite(pebble);
-    await using program = await scene.serve("localhost,www.example.org", "--workers", "2");
+    await using program = await scene.serve(
+      "localhost,www.example.org",
+      "--workers",
+      "2",
+      "--access-log",
+      "json",
+    );
     const first = await scene.served("localhost");
     await scene.served("www.example.org");
     await eventually(async () => await scene.admin("/readyz") === "200 ready\n", "it is not ready");
@@ -33,14 +75,7 @@ Deno.test(
       /^epollet_acme_not_after_seconds\{name="www\.example\.org",authority="localhost:\d+"\} 1\d{9}/m,
     );
     assertMatch(metrics, /^epollet_acme_failing\{name="localhost",authority="localhost:\d+"\} 0$/m);
-    let isOver = false;
-    const statuses: number[] = [];
-    const clients = Promise.all(Array.from({ length: 2 }, async () => {
-      while (!isOver) {
-        statuses.push(await statusAt(pebble.tlsPort, "localhost", root));
-        await sleep(50);
-      }
-    }));
+    const load = new SecureLoad(pebble.tlsPort, Deno.readTextFileSync(root));
     const second = await scene.served("localhost", first);
     Deno.removeSync(scene.dir, { recursive: true });
     const third = await scene.served("localhost", second);
@@ -50,10 +85,13 @@ Deno.test(
     await eventually(() => ![undefined, companion].includes(companionOf(program)), "it is not started again");
     Deno.removeSync(`${scene.dir}/localhost.pem`);
     await scene.served("localhost", third);
-    isOver = true;
-    await clients;
-    assertEquals([...new Set(statuses)], [200]);
-    assert(statuses.length > 20, `${statuses.length}`);
+    await load.end();
+    assertEquals(load.failures, []);
+    assert(load.answered > 200, `${load.answered}`);
+    for (const version of ["1.1", "2.0"]) {
+      const count = program.stdout.split(`"protocol":"HTTP/${version}"`).length;
+      assert(count > 50, `HTTP/${version}: ${count}`);
+    }
     const last = companionOf(program)!;
     assert(isRunning(last));
     program.kill("SIGTERM");
