@@ -120,6 +120,36 @@ for (const [title, change, line] of LIES) {
   });
 }
 
+Deno.test("interim responses of an authority are passed over", async () => {
+  using certificates = new TestCertificates();
+  using scene = new Site();
+  const { cert, key } = certificates.make({ names: ["localhost"], isIssued: true });
+  const listener = Deno.listenTls({ cert, key, hostname: "127.0.0.1", port: 0 });
+  const interim = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(2);
+  const answering = (async () => {
+    for await (const client of listener) {
+      await client.read(new Uint8Array(4096));
+      await client.write(new TextEncoder().encode(`${interim}HTTP/1.1 418 No\r\nContent-Length: 0\r\n\r\n`));
+      client.close();
+    }
+  })();
+  const { port } = listener.addr as Deno.NetAddr;
+  const { stderr } = await runProgram([
+    ...[
+      "certificate",
+      "a.example",
+      "--directory",
+      `https://localhost:${port}/dir`,
+      "--ca",
+      certificates.root,
+    ],
+    ...["--dir", `${scene.root}/certs`, "--http-port", String(freePort()), "--tls-port", String(freePort())],
+  ]);
+  assertMatch(stderr, /answers with status 418: is it a directory of ACME\?/);
+  listener.close();
+  await answering;
+});
+
 Deno.test("an authority without a certificate that is trusted is not asked", async () => {
   await using authority = new FakeAuthority(() => null);
   using scene = new Site();
