@@ -31,6 +31,11 @@ export const ACCOUNTS = "accounts";
 export const CHALLENGES = "challenges";
 const LOCK = "lock";
 
+/** Returns true if `directory` looks like one that this program has filled. */
+export function isStore(directory: string): boolean {
+  return [ACCOUNTS, CHALLENGES, LOCK].every((name) => exists(`${directory}/${name}`));
+}
+
 /** Returns the path of the file with certificate and key of `name`. */
 export function certificatePath(directory: string, name: string): string {
   return `${directory}/${name}.pem`;

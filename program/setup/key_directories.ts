@@ -8,7 +8,7 @@ import { exists } from "../../ffi/file/private_file.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import { defaultDirectory } from "../acme/settings.ts";
-import { ACCOUNTS } from "../acme/store.ts";
+import { ACCOUNTS, isStore } from "../acme/store.ts";
 
 /** Returns how a directory and a root overlap; null if they do not. A directory that is missing is looked for by those above it. */
 export function overlapOf(directory: string, root: string): "is" | "is in" | "contains" | null {
@@ -33,19 +33,29 @@ export function realPath(path: string): string {
   return `${parent === "/" ? "" : parent}/${path.slice(slash + 1)}`;
 }
 
-/** Checks that `root` does not show the keys that an earlier start with `--acme` has left in the usual directory. @throws {UsageError} */
-export function checkUsualDirectory(root: string): void {
-  let directory: string;
+/**
+ * Checks that `root` does not show the keys that an earlier start with `--acme` has left: neither those of the usual
+ * directory, nor those of one that it is, or is in.
+ * @throws {UsageError}
+ */
+export function checkKeysOf(root: string): void {
+  const usual = usualDirectory();
+  const overlap = usual !== null && exists(`${usual}/${ACCOUNTS}`) ? overlapOf(usual, root) : null;
+  if (overlap !== null) throw refusal(root, `${usual} has keys of --acme, and ${overlap} the site`);
+  for (let at = realPath(root); at !== ""; at = at.slice(0, at.lastIndexOf("/"))) {
+    if (isStore(at)) throw refusal(root, `${at} has keys of --acme`);
+  }
+}
+
+function refusal(root: string, why: string): UsageError {
+  return new UsageError(`Bad root ${root}: ${why}: serve another directory, or move the keys`);
+}
+
+function usualDirectory(): string | null {
   try {
-    directory = defaultDirectory();
+    return defaultDirectory();
   } catch (error) {
-    if (error instanceof UsageError) return; // there is no such directory
+    if (error instanceof UsageError) return null;
     throw error;
   }
-  if (!exists(`${directory}/${ACCOUNTS}`)) return;
-  const overlap = overlapOf(directory, root);
-  if (overlap === null) return;
-  throw new UsageError(
-    `Bad root ${root}: ${directory} has keys of --acme, and ${overlap} the site: serve another directory, or move the keys`,
-  );
 }

@@ -18,7 +18,7 @@ import {
   type LocalAuthority,
   openAuthority,
 } from "./local_authority.ts";
-import { checkUsualDirectory } from "./key_directories.ts";
+import { checkKeysOf } from "./key_directories.ts";
 import { foreignAddresses, type LocalNames, localNames } from "./local_names.ts";
 
 /** How messages call the certificate and its key. */
@@ -53,7 +53,7 @@ export function checkSites(command: CommandLine): void {
     if (typeof root !== "string") continue;
     try {
       checkRoots([root], command.https);
-      checkUsualDirectory(root);
+      checkKeysOf(root);
     } catch (error) {
       throw error instanceof UsageError ? new UsageError(withPlace(command, path, error.message)) : error;
     }

@@ -76,6 +76,14 @@ Deno.test(
       await refusal("true", site, ...acme, ...eab),
       /eab has keys, and is in the site .*--acme-eab FILE\n$/,
     );
+    scene.write("certs/lock", "");
+    scene.write("certs/challenges/x", "");
+    for (const inside of ["certs", "certs/accounts"]) {
+      assertMatch(
+        await refusal("true", `${scene.root}/${inside}`),
+        /^epollet: Bad root \S+: \S+\/certs has keys of --acme: /,
+      );
+    }
     // What an earlier start has left in the usual directory counts without --acme, too.
     scene.write("state/acme/accounts/a.json", "{}");
     assertMatch(
