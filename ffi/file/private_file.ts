@@ -6,7 +6,6 @@
  */
 import {
   AT_FDCWD,
-  AT_SYMLINK_NOFOLLOW,
   LOCK_EX,
   LOCK_NB,
   O_CLOEXEC,
@@ -23,6 +22,7 @@ import {
 import { EEXIST, EINTR, EIO, ENOENT, orThrow, SystemError } from "../libc/errno.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 import { listNames } from "./directory.ts";
+import { FileStatus } from "./file_status.ts";
 import { fileSystemType } from "./file_system.ts";
 
 const FILE_MODE = 0o600;
@@ -126,12 +126,6 @@ export function namesIn(directory: string): string[] {
   }
 }
 
-/** Gives a file or directory to another user, unless it is a symbolic link. Returns 0 or −errno. */
-export function giveTo(path: string, uid: number, gid: number): number {
-  loadLibc();
-  return result(libc.fchownat(AT_FDCWD, cString(path), uid, gid, AT_SYMLINK_NOFOLLOW));
-}
-
 /** Returns 0 if this process may write into `directory`, or −errno. */
 export function mayWriteInto(directory: string): number {
   loadLibc();
@@ -156,6 +150,13 @@ export function lockFile(path: string): number {
   if (status >= 0) return fd;
   libc.close(fd);
   return status;
+}
+
+/** Returns true if `path` is a symbolic link. */
+export function isLink(path: string): boolean {
+  loadLibc();
+  const status = new FileStatus();
+  return status.readWithoutFollowing(AT_FDCWD, cString(path)) === 0 && status.isLink;
 }
 
 /** Returns true if there is a file or a directory at `path`. */

@@ -139,8 +139,6 @@ export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
-export const SO_RCVTIMEO = 20;
-export const SO_SNDTIMEO = 21;
 export const SO_REUSEADDR = 2;
 export const SO_ERROR = 4;
 /** The type of a socket, such as SOCK_STREAM. */

@@ -57,59 +57,74 @@ export class ClientTrust {
   }
 }
 
-/** A connection, over a socket that blocks for a limited time. */
+/** Waits until the socket can send or receive. What it throws ends the call that waits. */
+export type Wait = (what: "receive" | "send") => void;
+
+/**
+ * A connection, over a socket that does not block. A server that sends its bytes one by one can make a call wait many times,
+ * so only `wait` can limit how long a call takes.
+ */
 export class TlsClient {
   readonly #pointer: Pointer;
+  readonly #wait: Wait;
 
   /**
    * Completes the handshake on the connected socket `fd`, which the caller closes.
    * @throws {TlsClientError} when the server's certificate is not trusted for `host`, or the handshake fails
    */
-  constructor(trust: ClientTrust, fd: number, host: string) {
+  constructor(trust: ClientTrust, fd: number, host: string, wait: Wait) {
+    this.#wait = wait;
     crypto.ERR_clear_error();
     const pointer = this.#pointer = present(ssl.SSL_new(trust.pointer), "SSL_new");
     const isAddress = host.includes(":") || /^[\d.]+$/.test(host);
     if (!isAddress) ssl.SSL_ctrl(pointer, CTRL.setServerName, 0n, cString(host));
     ssl.SSL_set1_host(pointer, cString(host));
     ssl.SSL_set_fd(pointer, fd);
-    const status = ssl.SSL_connect(pointer);
-    if (status === 1) return;
-    const error = this.#explain(status);
-    this.free();
-    throw error;
+    try {
+      if (this.#complete(() => ssl.SSL_connect(pointer)) === 0) {
+        throw new TlsClientError("it closes the connection");
+      }
+    } catch (error) {
+      this.free();
+      throw error;
+    }
   }
 
-  /** Returns why a call that returned `status` has failed. */
-  #explain(status: number): TlsClientError {
+  /** Calls `call` until it has succeeded, and returns its result; 0 at the end of the stream. @throws {TlsClientError} */
+  #complete(call: () => number): number {
+    for (;;) {
+      crypto.ERR_clear_error();
+      const status = call();
+      if (status > 0) return status;
+      const reason = ssl.SSL_get_error(this.#pointer, status);
+      if (reason === SSL_ERROR.zeroReturn) return 0;
+      if (reason === SSL_ERROR.wantRead) this.#wait("receive");
+      else if (reason === SSL_ERROR.wantWrite) this.#wait("send");
+      else throw this.#explain(reason);
+    }
+  }
+
+  /** Returns why a call has failed. */
+  #explain(reason: number): TlsClientError {
     const verified = ssl.SSL_get_verify_result(this.#pointer);
-    const reason = ssl.SSL_get_error(this.#pointer, status);
     const { sentence } = takeFailure();
     if (verified !== 0) {
       const text = crypto.X509_verify_cert_error_string(BigInt(verified));
       const words = text === null ? `error ${verified}` : new Deno.UnsafePointerView(text).getCString();
       return new TlsClientError(`its certificate is not trusted: ${words}`, true);
     }
-    if (reason === SSL_ERROR.wantRead || reason === SSL_ERROR.wantWrite) {
-      return new TlsClientError("timed out");
-    }
-    if (reason === SSL_ERROR.systemCall) return new TlsClientError("the connection was lost, or timed out");
+    if (reason === SSL_ERROR.systemCall) return new TlsClientError("the connection was lost");
     return new TlsClientError(sentence);
   }
 
   /** Sends all of `bytes`. @throws {TlsClientError} */
   send(bytes: Uint8Array<ArrayBuffer>): void {
-    crypto.ERR_clear_error();
-    const status = ssl.SSL_write(this.#pointer, bytes, bytes.length);
-    if (status <= 0) throw this.#explain(status);
+    this.#complete(() => ssl.SSL_write(this.#pointer, bytes, bytes.length));
   }
 
   /** Receives into `buffer`. Returns the number of bytes, 0 at the end. @throws {TlsClientError} */
   receive(buffer: Uint8Array<ArrayBuffer>): number {
-    crypto.ERR_clear_error();
-    const status = ssl.SSL_read(this.#pointer, buffer, buffer.length);
-    if (status > 0) return status;
-    if (ssl.SSL_get_error(this.#pointer, status) === SSL_ERROR.zeroReturn) return 0;
-    throw this.#explain(status);
+    return this.#complete(() => ssl.SSL_read(this.#pointer, buffer, buffer.length));
   }
 
   free(): void {

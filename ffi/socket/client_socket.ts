@@ -7,12 +7,9 @@
 import {
   AF_INET,
   AF_INET6,
-  F_SETFL,
   POLLIN,
   POLLOUT,
   SO_ERROR,
-  SO_RCVTIMEO,
-  SO_SNDTIMEO,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_STREAM,
@@ -41,8 +38,8 @@ export function connectTcp(host: string, port: number): number {
 }
 
 /**
- * Connects to an IPv4 or IPv6 address, and waits for that. Returns a descriptor that blocks, or −errno: −ETIMEDOUT after
- * `timeoutMs` milliseconds.
+ * Connects to an IPv4 or IPv6 address, and waits for that. Returns a non-blocking descriptor, or −errno: −ETIMEDOUT
+ * after `timeoutMs` milliseconds.
  */
 export function connectAndWait(host: string, port: number, timeoutMs: number): number {
   const fd = connectTcp(host, port);
@@ -51,10 +48,7 @@ export function connectAndWait(host: string, port: number, timeoutMs: number): n
   let ready: number;
   do ready = awaitWritable(fd, endMs - performance.now()); while (ready === -EINTR);
   const error = ready === 0 ? ETIMEDOUT : ready < 0 ? -ready : errorOf(fd);
-  if (error === 0) {
-    libc.fcntl(fd, F_SETFL, 0);
-    return fd;
-  }
+  if (error === 0) return fd;
   libc.close(fd);
   return -error;
 }
@@ -67,14 +61,6 @@ function errorOf(fd: number): number {
   length[0] = 4;
   const status = result(libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, word, length));
   return status < 0 ? -status : wordView.getInt32(0, true);
-}
-
-/** Limits the time for which a call on `fd`, which blocks, waits. It then fails with EAGAIN. */
-export function setCallTimeout(fd: number, timeoutMs: number): void {
-  const ms = Math.max(Math.ceil(timeoutMs), 1); // 0 stands for no limit (socket(7))
-  wordView.setBigInt64(0, BigInt(Math.floor(ms / 1000)), true);
-  wordView.setBigInt64(8, BigInt(ms % 1000 * 1000), true);
-  for (const option of [SO_RCVTIMEO, SO_SNDTIMEO]) libc.setsockopt(fd, SOL_SOCKET, option, word, 16);
 }
 
 const pollfd = new Uint8Array(128);

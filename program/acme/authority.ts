@@ -49,6 +49,8 @@ export class Authority {
     if (answer.status !== 200) {
       throw new AcmeProblem(
         `${this.directory.href} answers with status ${answer.status}: is it a directory of ACME?`,
+        "",
+        retryAfterMs(answer),
       );
     }
     const urls = this.#jsonOf(answer);
@@ -139,10 +141,10 @@ export class Authority {
     return { json: this.#jsonOf(answer), answer };
   }
 
-  /** Asks without a signature. Returns null for another status than 200. @throws {HttpsError | AcmeProblem} */
-  get(url: URL): { readonly json: Json; readonly answer: Answer } | null {
+  /** Asks without a signature. `json` is null for another status than 200. @throws {HttpsError | AcmeProblem} */
+  get(url: URL): { readonly json: Json | null; readonly answer: Answer } {
     const answer = ask(url, this.#trust, { method: "GET" });
-    return answer.status === 200 ? { json: this.#jsonOf(answer), answer } : null;
+    return { json: answer.status === 200 ? this.#jsonOf(answer) : null, answer };
   }
 
   #jsonOf(answer: Answer): Json {

@@ -9,7 +9,7 @@
  */
 import { describeErrno } from "../../ffi/libc/errno.ts";
 import { type ClientTrust, TlsClient, TlsClientError } from "../../ffi/openssl/client.ts";
-import { connectAndWait, setCallTimeout } from "../../ffi/socket/client_socket.ts";
+import { awaitReadable, awaitWritable, connectAndWait } from "../../ffi/socket/client_socket.ts";
 import { resolveHost } from "../../ffi/socket/resolve.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import {
@@ -75,18 +75,19 @@ export function ask(url: URL, trust: ClientTrust, question: Question): Answer {
 function askOnce(url: URL, trust: ClientTrust, question: Question): Answer {
   const endMs = performance.now() + ANSWER_PATIENCE_MS;
   const fd = connect(url, endMs);
+  const checkTime = () => {
+    const leftMs = endMs - performance.now();
+    if (leftMs > 0) return leftMs;
+    throw new HttpsError(`${url.host} takes longer than ${ANSWER_PATIENCE_MS / 1000} s to answer`);
+  };
+  const wait = (what: "receive" | "send") => {
+    (what === "receive" ? awaitReadable : awaitWritable)(fd, checkTime()); // after EINTR the call is made again, too
+  };
   try {
-    setCallTimeout(fd, endMs - performance.now());
-    const client = new TlsClient(trust, fd, hostOf(url));
+    const client = new TlsClient(trust, fd, hostOf(url), wait);
     try {
       client.send(encode(url, question));
-      return readAnswer(client, url, question.method === "HEAD", () => {
-        const leftMs = endMs - performance.now();
-        if (leftMs <= 0) {
-          throw new HttpsError(`${url.host} takes longer than ${ANSWER_PATIENCE_MS / 1000} s to answer`);
-        }
-        setCallTimeout(fd, leftMs);
-      });
+      return readAnswer(client, url, question.method === "HEAD", checkTime);
     } finally {
       client.free();
     }
@@ -138,33 +139,42 @@ function readAnswer(client: TlsClient, url: URL, hasNoBody: boolean, beforeCall:
   const bad = (what: string) => new HttpsError(`${url.host} answers with ${what}`);
   const buffer = new Uint8Array(16 * 1024);
   let bytes = new Uint8Array(0);
+  let received = 0;
   let isOver = false;
   const more = () => {
     beforeCall();
     const count = client.receive(buffer);
     isOver = count === 0;
+    received += count;
     const joined = new Uint8Array(bytes.length + count);
     joined.set(bytes);
     joined.set(buffer.subarray(0, count), bytes.length);
     bytes = joined;
-    if (bytes.length > ANSWER_HEAD_BYTES_MAX + 2 * ANSWER_BODY_BYTES_MAX) throw bad("too much");
+    if (received > ANSWER_HEAD_BYTES_MAX + 2 * ANSWER_BODY_BYTES_MAX) throw bad("too much");
   };
-  let headEnd = -1;
-  while ((headEnd = endOfHead(bytes)) < 0) {
-    if (bytes.length > ANSWER_HEAD_BYTES_MAX) throw bad("too long a head");
-    if (isOver) throw bad("less than an HTTP response");
-    more();
+  const readHead = () => {
+    let end = -1;
+    while ((end = endOfHead(bytes)) < 0) {
+      if (bytes.length > ANSWER_HEAD_BYTES_MAX) throw bad("too long a head");
+      if (isOver) throw bad("less than an HTTP response");
+      more();
+    }
+    const [first, ...lines] = latin1(bytes.subarray(0, end)).split("\r\n");
+    const [, digits] = /^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(first!) ?? [];
+    if (digits === undefined) throw bad("something that is not HTTP");
+    return { status: Number(digits), lines, start: end + 4 };
+  };
+  let head = readHead();
+  while (head.status < 200) { // an interim response (RFC 9110 §15.2)
+    bytes = bytes.slice(head.start);
+    head = readHead();
   }
-  const [first, ...lines] = latin1(bytes.subarray(0, headEnd)).split("\r\n");
-  const [, digits] = /^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(first!) ?? [];
-  if (digits === undefined) throw bad("something that is not HTTP");
+  const { status, lines, start } = head;
   const fields = new Map<string, string>();
   for (const line of lines) {
     const colon = line.indexOf(":");
     if (colon > 0) fields.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
   }
-  const status = Number(digits);
-  const start = headEnd + 4;
   if (hasNoBody || status === 204 || status === 304) return { status, fields, text: "" };
   const isChunked = fields.get("transfer-encoding")?.toLowerCase() === "chunked";
   const length = isChunked ? null : lengthOf(fields.get("content-length"));

@@ -2,7 +2,7 @@
  * Gets one certificate: order, challenge, request, download. Source: RFC 8555 §7.4 and §7.5, RFC 9773 §5 (replaces).
  * @module
  */
-import { PemError, readCertificate } from "../../ffi/openssl/certificate.ts";
+import { type CertificateFacts, PemError, readCertificate } from "../../ffi/openssl/certificate.ts";
 import { makePrivateKey, type PrivateKey } from "../../ffi/openssl/private_key.ts";
 import { makeRequest } from "../../ffi/openssl/x509.ts";
 import type { Account } from "./account.ts";
@@ -10,7 +10,7 @@ import { type Authority, type Json, retryAfterMs } from "./authority.ts";
 import { isToken, writeChallenge } from "./challenge.ts";
 import type { Answer } from "./https.ts";
 import { base64url } from "./jws.ts";
-import { POLL_MS, STEP_PATIENCE_MS } from "./limits.ts";
+import { CERTIFICATE_BYTES_MAX, POLL_MS, STEP_PATIENCE_MS, VALID_MS_MIN } from "./limits.ts";
 import {
   AcmeProblem,
   type ChallengeType,
@@ -33,6 +33,8 @@ export interface Order {
   readonly profile: string | null;
   /** The identifier of the certificate that this one replaces; null for none. */
   readonly replaces: string | null;
+  /** What is served at present; null for nothing. */
+  readonly present: CertificateFacts | null;
 }
 
 /** What {@linkcode issue} needs of its process. */
@@ -113,7 +115,7 @@ function newOrder({ authority, account, order }: Scene): { readonly json: Json; 
     return authority.postForJson(url, account, { ...payload, replaces });
   } catch (error) {
     const mayBeReplaces = error instanceof AcmeProblem &&
-      ["alreadyReplaced", "malformed"].includes(error.type);
+      ["alreadyReplaced", "malformed", "unauthorized"].includes(error.type);
     if (!mayBeReplaces) throw error;
     return authority.postForJson(url, account, payload);
   }
@@ -163,21 +165,30 @@ async function settled(
   }
 }
 
-/** Returns what is written to the file, if the authority has sent what was asked for. @throws {AcmeProblem} */
-function check({ authority, order: { name } }: Scene, key: PrivateKey, text: string): string {
+/**
+ * Returns what is written to the file, if the authority has sent what was asked for. What the server would not replace its
+ * present certificate by does not replace the file either.
+ * @throws {AcmeProblem}
+ */
+function check({ authority, order: { name, present } }: Scene, key: PrivateKey, text: string): string {
+  const refused = (what: string) => new AcmeProblem(`${authority.host} sends a certificate ${what}`);
   const chain = `${(text.match(CERTIFICATE_BLOCKS) ?? []).join("\n")}\n`;
   const pem = key.pem();
   const encode = (text: string) => new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
   try {
-    const { free, names, notAfterMs } = readCertificate(encode(chain), encode(pem));
+    const { free, names, notBeforeMs, notAfterMs, chainLength } = readCertificate(encode(chain), encode(pem));
     free();
-    if (!names.includes(name)) throw new AcmeProblem(`${authority.host} sends a certificate for other names`);
-    if (notAfterMs < Date.now()) {
-      throw new AcmeProblem(`${authority.host} sends a certificate that has expired`);
+    const nowMs = Date.now();
+    if (!names.includes(name)) throw refused("for other names");
+    if (notAfterMs < nowMs + VALID_MS_MIN) {
+      throw refused("that has expired, or is about to: is this machine's clock right?");
     }
+    if (notBeforeMs > nowMs) throw refused("that is not valid yet: is this machine's clock right?");
+    if (chainLength === 1 && present !== null && present.chainLength > 1) throw refused("without its chain");
   } catch (error) {
     if (!(error instanceof PemError)) throw error;
-    throw new AcmeProblem(`${authority.host} sends a certificate that cannot be used: it ${error.message}`);
+    throw refused(`that cannot be used: it ${error.message}`);
   }
+  if (chain.length + pem.length > CERTIFICATE_BYTES_MAX) throw refused("that is too long");
   return pem + chain;
 }

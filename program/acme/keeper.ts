@@ -24,6 +24,7 @@ import {
   factsFor,
   readState,
   type SavedState,
+  suggestedRenewal,
   usualRenewal,
   writeState,
 } from "./saved_state.ts";
@@ -62,6 +63,8 @@ export class Keeper {
   readonly #tasks: KeeperTasks;
   /** The names whose saved state this process has read once. */
   readonly #begun = new Set<string>();
+  /** The pages with the reasons of suggestions that were logged last, by name. */
+  readonly #explained = new Map<string, string>();
   readonly #read = new Map<string, { readonly pem: string; readonly facts: CertificateFacts | null }>();
 
   /** `types` are the challenges that servers answer, the preferred one first. */
@@ -129,16 +132,31 @@ export class Keeper {
 
   /** Asks the authority when to renew. */
   #ask({ name, pem, facts, state }: Entry): void {
-    const { renewAtMs, askAgainAtMs } = this.#renewalInfo(pem!);
-    const usualMs = state.renewAtMs ?? usualRenewal(facts!);
-    writeState(this.store, name, { ...state, renewAtMs: renewAtMs ?? usualMs, askAgainAtMs });
+    const info = this.#renewalInfo(pem!, facts!);
+    const gotMs = state.failures === 0 ? state.triedMs ?? 0 : 0;
+    const renewAtMs = this.#renewalAt(name, info, gotMs, facts!) ?? state.renewAtMs ?? usualRenewal(facts!);
+    writeState(this.store, name, { ...state, renewAtMs, askAgainAtMs: info.askAgainAtMs });
     this.#tasks.changed();
   }
 
-  #renewalInfo(pem: string): RenewalInfo {
+  /** Returns when to renew a certificate that was got at `gotMs`, and logs why if the authority says so; null if it suggests nothing. */
+  #renewalAt(name: string, info: RenewalInfo, gotMs: number, facts: CertificateFacts): number | null {
+    const { renewAtMs: suggestedMs, explanation } = info;
+    if (suggestedMs === null) return null;
+    const renewAtMs = suggestedRenewal(suggestedMs, gotMs, usualRenewal(facts));
+    if (explanation !== null && this.#explained.get(name) !== explanation) {
+      this.#explained.set(name, explanation);
+      this.#tasks.log(
+        `${name}: the authority suggests to renew from ${dateOf(renewAtMs)} on: ${explanation}`,
+      );
+    }
+    return renewAtMs;
+  }
+
+  #renewalInfo(pem: string, facts: CertificateFacts): RenewalInfo {
     try {
       using open = this.#open();
-      return askForRenewalInfo(open.authority, pem);
+      return askForRenewalInfo(open.authority, pem, facts);
     } catch (error) {
       if (error instanceof TlsClientError) return noRenewalInfo(); // the file of --acme-ca cannot be used
       throw error;
@@ -190,13 +208,14 @@ export class Keeper {
         );
       }
       const replaces = facts === null || pem === null ? null : certificateIdentifier(pem);
-      const order = { name, types, profile, replaces };
+      const order = { name, types, profile, replaces, present: facts };
       const text = await issue({ authority, account, store: this.store, order, tasks: this.#tasks });
       this.store.writeCertificate(name, text);
       const got = factsFor(name, text)!;
-      const info = askForRenewalInfo(authority, text);
-      const renewAtMs = info.renewAtMs ?? usualRenewal(got, Math.random());
-      writeState(this.store, name, afterSuccess(this.#settings, renewAtMs, info.askAgainAtMs, Date.now()));
+      const info = askForRenewalInfo(authority, text, got);
+      const nowMs = Date.now();
+      const renewAtMs = this.#renewalAt(name, info, nowMs, got) ?? usualRenewal(got, Math.random());
+      writeState(this.store, name, afterSuccess(this.#settings, renewAtMs, info.askAgainAtMs, nowMs));
       const until = dateOf(got.notAfterMs);
       this.#tasks.log(
         `${name}: certificate from ${authority.host}, valid until ${until}, renewed from ${

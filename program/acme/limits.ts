@@ -54,6 +54,10 @@ export const RENEWAL_INFO_MS: { readonly least: number; readonly usual: number; 
   usual: 6 * HOUR_MS,
   most: 7 * DAY_MS,
 };
+/** How long a certificate is kept, whatever its authority suggests: else it could suggest to renew each one at once. */
+export const SUGGESTION_PAUSE_MS: number = 6 * HOUR_MS;
+/** How long a certificate has to be valid to be used at all. */
+export const VALID_MS_MIN: number = MINUTE_MS;
 
 // The companion
 /** How often the companion looks whether the files are as it has left them. */

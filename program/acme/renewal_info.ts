@@ -2,10 +2,12 @@
  * When a certificate is to be renewed, as its authority suggests (ARI). Source: RFC 9773 §4.
  * @module
  */
-import type { Authority } from "./authority.ts";
-import { retryAfterMs } from "./authority.ts";
+import type { CertificateFacts } from "../../ffi/openssl/certificate.ts";
+import { type Authority, retryAfterMs } from "./authority.ts";
 import { base64url } from "./jws.ts";
 import { RENEWAL_INFO_MS } from "./limits.ts";
+import { shown } from "./problem.ts";
+import { usualRenewal } from "./saved_state.ts";
 
 const TAG = { sequence: 0x30, integer: 0x02, octetString: 0x04, version: 0xa0, keyIdentifier: 0x80 } as const;
 /** The extension authorityKeyIdentifier, 2.5.29.35. */
@@ -49,37 +51,52 @@ export function certificateIdentifier(pem: string): string | null {
 
 /** What an authority suggests. */
 export interface RenewalInfo {
-  /** An instant in the window that it suggests, chosen at random; null if it suggests none. */
+  /** An instant in the window that it suggests, chosen at random; null if the authority could not be asked, or suggests nothing. */
   readonly renewAtMs: number | null;
   /** When to ask again. */
   readonly askAgainAtMs: number;
+  /** The URL of a page that says why; null for none. */
+  readonly explanation: string | null;
 }
 
 /** Returns what is known without an answer of the authority. */
-export function noRenewalInfo(): RenewalInfo {
-  return { renewAtMs: null, askAgainAtMs: Date.now() + RENEWAL_INFO_MS.usual };
+export function noRenewalInfo(retryAfterMs: number | null = null): RenewalInfo {
+  const { least, usual, most } = RENEWAL_INFO_MS;
+  const pauseMs = Math.min(Math.max(retryAfterMs ?? usual, least), most);
+  return { renewAtMs: null, askAgainAtMs: Date.now() + pauseMs, explanation: null };
 }
 
-/** Asks when to renew the certificate in `pem`. An authority that cannot say suggests nothing. */
-export function askForRenewalInfo(authority: Authority, pem: string): RenewalInfo {
-  const nowMs = Date.now();
-  const nothing = noRenewalInfo();
+/**
+ * Asks when to renew the certificate in `pem`. An authority that cannot say suggests nothing. A window that is none, or in
+ * which the certificate ends, counts as two thirds of the lifetime.
+ */
+export function askForRenewalInfo(authority: Authority, pem: string, facts: CertificateFacts): RenewalInfo {
   try {
     const identifier = certificateIdentifier(pem);
-    if (identifier === null || !authority.has("renewalInfo")) return nothing;
+    if (identifier === null || !authority.has("renewalInfo")) return noRenewalInfo();
     const base = authority.urlOf("renewalInfo");
-    const found = authority.get(
+    const { json, answer } = authority.get(
       authority.checked(`${base.href.replace(/\/$/, "")}/${identifier}`, "renewalInfo"),
     );
-    if (found === null) return nothing;
-    const window = (found.json["suggestedWindow"] ?? {}) as { start?: unknown; end?: unknown };
+    const unknown = noRenewalInfo(retryAfterMs(answer));
+    if (json === null) return unknown;
+    const window = (json["suggestedWindow"] ?? {}) as { start?: unknown; end?: unknown };
     const [start, end] = [Date.parse(String(window.start)), Date.parse(String(window.end))];
-    const pauseMs = retryAfterMs(found.answer) ?? RENEWAL_INFO_MS.usual;
+    const isUsable = start < end && end <= facts.notAfterMs;
     return {
-      renewAtMs: start < end ? Math.round(start + Math.random() * (end - start)) : null,
-      askAgainAtMs: nowMs + Math.min(Math.max(pauseMs, RENEWAL_INFO_MS.least), RENEWAL_INFO_MS.most),
+      ...unknown,
+      renewAtMs: isUsable
+        ? Math.round(start + Math.random() * (end - start))
+        : usualRenewal(facts, Math.random()),
+      explanation: isUsable ? pageOf(json["explanationURL"]) : null,
     };
   } catch {
-    return nothing; // the certificate is renewed at two thirds of its lifetime
+    return noRenewalInfo(); // the certificate is renewed at two thirds of its lifetime
   }
+}
+
+function pageOf(url: unknown): string | null {
+  if (typeof url !== "string" || !URL.canParse(url)) return null;
+  const { protocol, href } = new URL(url);
+  return ["https:", "http:"].includes(protocol) ? shown(href) : null;
 }

@@ -9,6 +9,7 @@ import {
   RETRY_MS_MAX,
   RETRY_REFUSED_MS,
   RETRY_UNREACHED_MS,
+  SUGGESTION_PAUSE_MS,
 } from "./limits.ts";
 import type { Store } from "./store.ts";
 
@@ -85,6 +86,11 @@ export function usualRenewal({ notBeforeMs, notAfterMs }: CertificateFacts, rand
   return Math.round(notBeforeMs + lifeMs * (TWO_THIRDS - JITTER * random));
 }
 
+/** Returns when to renew as the authority suggests, but not soon after the certificate was got, and not later than usual because of that. */
+export function suggestedRenewal(suggestedMs: number, gotMs: number, usualMs: number): number {
+  return Math.max(suggestedMs, Math.min(gotMs + SUGGESTION_PAUSE_MS, usualMs));
+}
+
 /** What the settings ask for. */
 export interface Wanted {
   readonly directory: string;
@@ -96,7 +102,8 @@ export function dueMs(facts: CertificateFacts | null, state: SavedState, wanted:
   const isOther = state.directory !== null &&
     (state.directory !== wanted.directory || state.profile !== wanted.profile);
   const isMissing = facts === null || isOther || facts.notAfterMs <= Date.now();
-  const renewMs = isMissing ? 0 : state.renewAtMs ?? usualRenewal(facts);
+  const isSuggested = state.renewAtMs !== null && state.renewAtMs <= (facts?.notAfterMs ?? 0);
+  const renewMs = isMissing ? 0 : isSuggested ? state.renewAtMs! : usualRenewal(facts);
   if (state.failures === 0) return renewMs;
   return state.tryAgainAtMs === null ? null : Math.max(renewMs, state.tryAgainAtMs);
 }

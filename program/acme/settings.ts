@@ -62,7 +62,7 @@ export function acmeSettingsOf(choices: AcmeChoices): AcmeSettings | null {
 }
 
 /** Returns the directory if none is chosen: that of the service, that of root, or that of the user. @throws {UsageError} */
-function defaultDirectory(): string {
+export function defaultDirectory(): string {
   const state = environmentVariable("STATE_DIRECTORY")?.split(":")[0];
   if (state !== undefined && state !== "") return `${state}/acme`;
   if (currentIds().uids[1] === 0) return "/var/lib/epollet/acme";

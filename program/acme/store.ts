@@ -12,6 +12,7 @@
  */
 import {
   exists,
+  isLink,
   lockFile,
   makePrivateDirectory,
   namesIn,
@@ -20,7 +21,7 @@ import {
   writePrivateFile,
 } from "../../ffi/file/private_file.ts";
 import { readTextFile } from "../../ffi/file/text_file.ts";
-import { EAGAIN, SystemError } from "../../ffi/libc/errno.ts";
+import { EAGAIN, ELOOP, SystemError } from "../../ffi/libc/errno.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import { CERTIFICATE_BYTES_MAX, STATE_BYTES_MAX } from "./limits.ts";
 
@@ -29,6 +30,11 @@ export const ACCOUNTS = "accounts";
 /** The folder with what is answered to an authority. */
 export const CHALLENGES = "challenges";
 const LOCK = "lock";
+
+/** Returns true if `directory` looks like one that this program has filled. */
+export function isStore(directory: string): boolean {
+  return [ACCOUNTS, CHALLENGES, LOCK].every((name) => exists(`${directory}/${name}`));
+}
 
 /** Returns the path of the file with certificate and key of `name`. */
 export function certificatePath(directory: string, name: string): string {
@@ -46,7 +52,12 @@ export class Store {
   /** Makes the directory and its folders, unless they exist. @throws {SystemError} */
   make(): void {
     makePrivateDirectory(this.directory);
-    for (const folder of [ACCOUNTS, CHALLENGES]) makePrivateDirectory(`${this.directory}/${folder}`);
+    for (const folder of [ACCOUNTS, CHALLENGES]) {
+      const path = `${this.directory}/${folder}`;
+      makePrivateDirectory(path);
+      // Its files are removed and given away, which must not reach those of another directory.
+      if (isLink(path)) throw new SystemError(`use ${path}, which is a symbolic link`, "openat", ELOOP);
+    }
   }
 
   /**

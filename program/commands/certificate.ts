@@ -7,6 +7,7 @@
  */
 import { parseArgs } from "node:util";
 import { EACCES, EADDRINUSE, SystemError } from "../../ffi/libc/errno.ts";
+import { forbidCoreDumps } from "../../ffi/process/privileges.ts";
 import { environmentVariable } from "../../ffi/process/process.ts";
 import { isOfContainer } from "../../ffi/file/private_file.ts";
 import { HttpChallenges } from "../../server/challenges.ts";
@@ -130,6 +131,7 @@ export async function getCertificates(args: readonly string[]): Promise<number> 
     return 0;
   }
   const { settings, isForced, ports } = parsed;
+  forbidCoreDumps();
   if (settings.eab !== null) readExternalAccount(settings.eab);
   const failed = new Set<string>();
   const answering = new Answering(ports);

@@ -2,17 +2,10 @@
  * Certificates by ACME at the start of a server: their directory, and the challenges that its listeners answer.
  * @module
  */
-import {
-  giveTo,
-  isOfContainer,
-  makePrivateDirectory,
-  mayWriteInto,
-  namesIn,
-} from "../../ffi/file/private_file.ts";
-import { openPath, pathOf } from "../../ffi/file/path_walk.ts";
+import { isOfContainer, makePrivateDirectory, mayWriteInto } from "../../ffi/file/private_file.ts";
+import { giveDirectory } from "../../ffi/file/ownership.ts";
 import { describeErrno, SystemError } from "../../ffi/libc/errno.ts";
 import type { Account } from "../../ffi/process/privileges.ts";
-import { close } from "../../ffi/socket/socket.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import type { ChallengeType } from "../acme/problem.ts";
 import { dueMs, factsFor, readState } from "../acme/saved_state.ts";
@@ -23,6 +16,7 @@ import { type ConfigPath, withPlace } from "../config/config_place.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
 import { allAddresses } from "../listening/listen.ts";
 import { currentAccount, describeAccount } from "../security/privileges.ts";
+import { overlapOf } from "./key_directories.ts";
 import { rootsOf } from "./sites.ts";
 
 const PORTS: Readonly<Record<ChallengeType, number>> = { "http-01": 80, "tls-alpn-01": 443 };
@@ -36,6 +30,21 @@ export function answersChallenges(command: CommandLine): boolean {
 export function checkAcme(command: CommandLine): AcmeSettings | null {
   const refused = (path: ConfigPath, line: string) => new UsageError(withPlace(command, path, line));
   const settings = acmeSettingsOf(command);
+  const secrets = [
+    [settings?.dir, "acme.dir", "--acme-dir DIR"],
+    [command.acmeTlsAlpn, "acme.tlsAlpn", "--acme-tls-alpn DIR"],
+    [settings?.eab, "acme.eab", "--acme-eab FILE"],
+  ] as const;
+  for (const root of rootsOf(command)) {
+    for (const [place, key, flag] of secrets) {
+      const overlap = typeof place === "string" ? overlapOf(place, root) : null;
+      if (overlap === null) continue;
+      throw refused(
+        [key],
+        `${place} has keys, and ${overlap} the site ${root}: name another place by ${flag}`,
+      );
+    }
+  }
   const others = ["acmeEmail", "acmeDirectory", "acmeCa", "acmeEab", "acmeProfile"] as const;
   if (settings === null) {
     const useless = others.find((key) => command[key] !== null);
@@ -46,14 +55,6 @@ export function checkAcme(command: CommandLine): AcmeSettings | null {
     throw refused(
       ["acme.names"],
       "--https is for development, and --acme for the open web: give one of them",
-    );
-  }
-  for (const root of rootsOf(command)) {
-    const overlap = overlapOf(settings.dir, root);
-    if (overlap === null) continue;
-    throw refused(
-      ["acme.dir"],
-      `${settings.dir} has keys, and ${overlap} the site ${root}: name another directory by --acme-dir DIR`,
     );
   }
   if (settings.eab !== null) readExternalAccount(settings.eab);
@@ -68,29 +69,6 @@ export function checkAcme(command: CommandLine): AcmeSettings | null {
 
 function flagOf(key: string): string {
   return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-}
-
-/** Returns how a directory and a root overlap; null if they do not. A directory that is missing is looked for by those above it. */
-function overlapOf(directory: string, root: string): string | null {
-  const own = realPath(directory);
-  const site = realPath(root);
-  const isBelow = (path: string, other: string) =>
-    path === other || path.startsWith(other === "/" ? "/" : `${other}/`);
-  if (isBelow(own, site)) return own === site ? "is" : "is in";
-  return isBelow(site, own) ? "contains" : null;
-}
-
-/** Returns the path without links, as far as there is such a file. */
-function realPath(path: string): string {
-  const fd = openPath(path === "" ? "." : path);
-  if (fd >= 0) {
-    const real = pathOf(fd);
-    close(fd);
-    return real;
-  }
-  const slash = path.lastIndexOf("/");
-  const parent = realPath(slash < 0 ? "." : path.slice(0, slash) || "/");
-  return `${parent === "/" ? "" : parent}/${path.slice(slash + 1)}`;
 }
 
 /** Returns the challenges that the listeners answer: first those on the port that authorities use, then HTTP. */
@@ -124,23 +102,15 @@ export function prepareDirectory(command: CommandLine, { dir }: AcmeSettings, ac
         ),
       );
     }
-    for (const folder of [ACCOUNTS, CHALLENGES]) makePrivateDirectory(`${dir}/${folder}`);
-    if (account !== null) give(dir, made, account);
+    new Store(dir).make();
+    const folders = [ACCOUNTS, CHALLENGES].map((folder) => `${dir}/${folder}`);
+    // The files may be root's, from the command `certificate`.
+    if (account !== null) new Set([...made, dir, ...folders]).forEach((path) => giveDirectory(path, account));
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     throw new UsageError(
       withPlace(command, ["acme.dir"], `${error.message}: name another directory by --acme-dir DIR`),
     );
-  }
-}
-
-/** Gives the directory to `account`, with all that is in it: it may be root's, from the command `certificate`. */
-function give(dir: string, made: readonly string[], { uid, gid }: Account): void {
-  const folders = [dir, `${dir}/${ACCOUNTS}`, `${dir}/${CHALLENGES}`];
-  for (const path of made) giveTo(path, uid, gid);
-  for (const folder of folders) {
-    giveTo(folder, uid, gid);
-    for (const name of namesIn(folder)) giveTo(`${folder}/${name}`, uid, gid);
   }
 }
 

@@ -45,10 +45,14 @@ export interface LoadedCertificates {
 /** The paths of all files with certificates and keys. */
 export function certificateFilesOf(settings: Settings): string[] {
   const { tlsCert, tlsKey } = settings;
-  const acme = acmeSettingsOf(settings);
-  const got = acme === null ? [] : acme.names.map((name) => certificatePath(acme.dir, name));
   const files = tlsCert.map(certificateFiles).flatMap(({ cert, key }) => key === null ? [cert] : [cert, key]);
-  return [...files, ...tlsKey, ...got];
+  return [...files, ...tlsKey, ...acmeFilesOf(settings)];
+}
+
+/** The paths of the files that are written by ACME. */
+export function acmeFilesOf(settings: Settings): string[] {
+  const acme = acmeSettingsOf(settings);
+  return acme === null ? [] : acme.names.map((name) => certificatePath(acme.dir, name));
 }
 
 /**
@@ -237,14 +241,21 @@ export function certificateWarnings(
 
 /**
  * Returns why `next` must not replace `present`; null if it may: it was not issued earlier, has a chain if the present ones
- * have one, and is for all names that are served.
+ * have one, and is for all names that are served. The files `own` are written by this program, so the newest is in them:
+ * authorities differ in how far they set back the beginning.
  */
-export function refusalOf(present: LoadedCertificates, next: LoadedCertificates): string | null {
+export function refusalOf(
+  present: LoadedCertificates,
+  next: LoadedCertificates,
+  own: readonly string[] = [],
+): string | null {
   for (const [i, fact] of next.facts.entries()) {
     const file = next.certificates[i]!.names.cert;
     const before = present.facts[i];
     if (before === undefined) continue;
-    if (before.notBeforeMs > fact.notBeforeMs) return `${file} is older than what is served`;
+    if (before.notBeforeMs > fact.notBeforeMs && !own.includes(file)) {
+      return `${file} is older than what is served`;
+    }
     if (before.chainLength > 1 && fact.chainLength === 1 && !fact.isSelfSigned) return `${file} has no chain`;
   }
   const names = new Set(next.facts.flatMap(({ names }) => names));

@@ -8,6 +8,7 @@
  * @module
  */
 import { FileStatus } from "../../ffi/file/file_status.ts";
+import { pathsOfMounts } from "../../ffi/file/mount_aliases.ts";
 import { isBelow, openPath } from "../../ffi/file/path_walk.ts";
 import { makePrivateDirectory, writePrivateFile } from "../../ffi/file/private_file.ts";
 import { readTextFile } from "../../ffi/file/text_file.ts";
@@ -27,6 +28,7 @@ import {
   TLS_FILE_TEXT_BYTES_MAX,
 } from "../../server/tls_limits.ts";
 import { UsageError } from "../../server/usage_error.ts";
+import { realPath } from "./key_directories.ts";
 import { permittedNames } from "./local_names.ts";
 
 /** The file with certificate and key. */
@@ -81,7 +83,9 @@ function authorityDirectories(): string[] {
 export function checkRoots(roots: readonly string[], isPlanned: boolean): void {
   for (const directory of authorityDirectories()) {
     if (!isPlanned && !hasAuthority(directory)) continue;
-    const root = roots.find((root) => areNested(root, directory));
+    const root = roots.find((root) =>
+      pathsOfMounts(realPath(directory)).some((path) => areNested(root, path))
+    );
     if (root === undefined) continue;
     throw new UsageError(
       `Bad root ${root}: the key of the local authority is in ${directory}, and no site may contain it: serve another directory, or move the authority (XDG_DATA_HOME)`,

@@ -18,6 +18,7 @@ import {
   type LocalAuthority,
   openAuthority,
 } from "./local_authority.ts";
+import { checkKeysOf } from "./key_directories.ts";
 import { foreignAddresses, type LocalNames, localNames } from "./local_names.ts";
 
 /** How messages call the certificate and its key. */
@@ -41,7 +42,7 @@ function rootsOf({ handler, site, hosts }: CommandLine): string[] {
   return [site, ...hosts.values()].map(({ root }) => root).filter((root) => typeof root === "string");
 }
 
-/** Checks that no site has an authority's key in it. @throws {UsageError} */
+/** Checks that no site has the key of an authority or of an account in it. @throws {UsageError} */
 export function checkSites(command: CommandLine): void {
   const roots: (readonly [root: unknown, path: readonly [string, ...string[]]])[] = [
     [command.site.root, ["root"]],
@@ -52,6 +53,7 @@ export function checkSites(command: CommandLine): void {
     if (typeof root !== "string") continue;
     try {
       checkRoots([root], command.https);
+      checkKeysOf(root);
     } catch (error) {
       throw error instanceof UsageError ? new UsageError(withPlace(command, path, error.message)) : error;
     }

@@ -18,6 +18,7 @@ import { TLS_LOOK_INTERVAL_MS, TLS_REPORT_DELAY_MS } from "../../server/tls_limi
 import type { NamedCertificate } from "../../server/tls_options.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
 import {
+  acmeFilesOf,
   certificateFilesOf,
   certificateWarnings,
   type LoadedCertificates,
@@ -92,7 +93,7 @@ export class Renewal extends Source {
       if (next === null) return null;
       const isSame = JSON.stringify(next.certificates) === JSON.stringify(this.#current.certificates);
       if (isSame) return null;
-      const refusal = refusalOf(this.#current, next);
+      const refusal = refusalOf(this.#current, next, acmeFilesOf(this.#command));
       if (refusal !== null) return refusal;
       this.#tasks.apply(next.certificates);
       this.#current = next;

@@ -3,77 +3,22 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { type Change, FakeAuthority } from "../support/fake_authority.ts";
 import { freePort } from "../support/free_port.ts";
 import { runProgram, Site } from "../support/program.ts";
 import { TestCertificates } from "../support/test_certificates.ts";
 
-const TOKEN = "abcdefghijklmnopqrstuvwxyz";
 const KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 
-/** An authority that believes everything, and whose answers a test can change. */
-class FakeAuthority implements AsyncDisposable {
-  readonly certificates = new TestCertificates();
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  /** Paths that were asked for. */
-  readonly asked: string[] = [];
-
-  /** `change` returns another response for a path, or null for the usual one. */
-  constructor(change: (path: string, base: string) => Response | null) {
-    const { cert, key } = this.certificates.make({ names: ["localhost", "127.0.0.1"], isIssued: true });
-    const options = { cert, key, port: 0, hostname: "127.0.0.1", onListen() {} };
-    this.#server = Deno.serve(options, async (request) => {
-      const { pathname } = new URL(request.url);
-      this.asked.push(pathname);
-      await request.body?.cancel();
-      const response = change(pathname, this.base) ?? this.#usual(pathname);
-      response.headers.set("replay-nonce", "nonce");
-      return response;
-    });
-  }
-
-  get base(): string {
-    return `https://localhost:${this.#server.addr.port}`;
-  }
-
-  #usual(path: string): Response {
-    const { base } = this;
-    const urls = Object.fromEntries(
-      ["newNonce", "newAccount", "newOrder"].map((name) => [name, `${base}/${name}`]),
-    );
-    const order = { authorizations: [`${base}/authorization`], finalize: `${base}/finalize` };
-    const challenges = [{ type: "http-01", url: `${base}/challenge`, token: TOKEN }];
-    const identifier = { type: "dns", value: "a.example" };
-    const answers: Record<string, () => Response> = {
-      "/dir": () => Response.json(urls),
-      "/newNonce": () => new Response(null),
-      "/newAccount": () =>
-        Response.json({ status: "valid" }, { status: 201, headers: { location: `${base}/account` } }),
-      "/account": () => Response.json({ status: "valid" }),
-      "/newOrder": () =>
-        Response.json({ status: "pending", ...order }, { headers: { location: `${base}/order` } }),
-      "/authorization": () => Response.json({ status: "pending", identifier, challenges }),
-      "/order": () => Response.json({ status: "valid", ...order, certificate: `${base}/certificate` }),
-      "/certificate": () =>
-        new Response(this.certificates.make({ names: ["a.example"], isIssued: true }).cert),
-    };
-    return answers[path]?.() ??
-      Response.json({ type: "urn:ietf:params:acme:error:malformed" }, { status: 404 });
-  }
-
-  /** Runs the command, and returns what it logs. */
-  async certificate(dir: string): Promise<string> {
-    const ports = ["--http-port", String(freePort()), "--tls-port", String(freePort())];
-    const flags = ["--directory", `${this.base}/dir`, "--ca", this.certificates.root, "--dir", dir, ...ports];
-    const { code, stderr } = await runProgram(["certificate", "a.example", ...flags]);
-    assertEquals(code, 1, stderr);
-    assert(!KEY.test(stderr), stderr);
-    return stderr;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
-    this.certificates[Symbol.dispose]();
-  }
+/** Runs the command, and returns what it logs. */
+async function certificate(authority: FakeAuthority, dir: string): Promise<string> {
+  const ports = ["--http-port", String(freePort()), "--tls-port", String(freePort())];
+  const { code, stderr } = await runProgram([
+    ...["certificate", "a.example", ...authority.flags, "--dir", dir, ...ports],
+  ]);
+  assertEquals(code, 1, stderr);
+  assert(!KEY.test(stderr), stderr);
+  return stderr;
 }
 
 const endless = () =>
@@ -83,7 +28,7 @@ const endless = () =>
 
 const LIES: readonly (readonly [
   title: string,
-  change: ConstructorParameters<typeof FakeAuthority>[0],
+  change: Change,
   line: RegExp,
 ])[] = [
   [
@@ -96,7 +41,7 @@ const LIES: readonly (readonly [
   ],
   [
     "a URL of another host is not asked",
-    (path, base) =>
+    (path, { base }) =>
       path === "/dir"
         ? Response.json({
           newNonce: `${base}/n`,
@@ -126,7 +71,7 @@ const LIES: readonly (readonly [
   ],
   [
     "a token that is a path becomes no file",
-    (path, base) =>
+    (path, { base }) =>
       path !== "/authorization" ? null : Response.json({
         status: "pending",
         identifier: { type: "dns", value: "a.example" },
@@ -144,7 +89,10 @@ const LIES: readonly (readonly [
   ],
   [
     "a certificate for another key is not used",
-    (path) => path === "/authorization" ? Response.json({ status: "valid" }) : null,
+    (path, { certificates }) =>
+      path === "/certificate"
+        ? new Response(certificates.make({ names: ["a.example"], isIssued: true }).cert)
+        : null,
     /sends a certificate that cannot be used: it has the key of another certificate\./,
   ],
   [
@@ -164,13 +112,43 @@ for (const [title, change, line] of LIES) {
   Deno.test(`an authority that lies: ${title}`, async () => {
     await using authority = new FakeAuthority(change);
     using scene = new Site();
-    const stderr = await authority.certificate(`${scene.root}/certs`);
+    const stderr = await certificate(authority, `${scene.root}/certs`);
     assertMatch(stderr, line);
     assertEquals(stderr.trim().split("\n").length, 1, stderr);
     const names = [...Deno.readDirSync(`${scene.root}/certs`)].map(({ name }) => name);
     assert(!names.includes("a.example.pem"));
   });
 }
+
+Deno.test("interim responses of an authority are passed over", async () => {
+  using certificates = new TestCertificates();
+  using scene = new Site();
+  const { cert, key } = certificates.make({ names: ["localhost"], isIssued: true });
+  const listener = Deno.listenTls({ cert, key, hostname: "127.0.0.1", port: 0 });
+  const interim = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(2);
+  const answering = (async () => {
+    for await (const client of listener) {
+      await client.read(new Uint8Array(4096));
+      await client.write(new TextEncoder().encode(`${interim}HTTP/1.1 418 No\r\nContent-Length: 0\r\n\r\n`));
+      client.close();
+    }
+  })();
+  const { port } = listener.addr as Deno.NetAddr;
+  const { stderr } = await runProgram([
+    ...[
+      "certificate",
+      "a.example",
+      "--directory",
+      `https://localhost:${port}/dir`,
+      "--ca",
+      certificates.root,
+    ],
+    ...["--dir", `${scene.root}/certs`, "--http-port", String(freePort()), "--tls-port", String(freePort())],
+  ]);
+  assertMatch(stderr, /answers with status 418: is it a directory of ACME\?/);
+  listener.close();
+  await answering;
+});
 
 Deno.test("an authority without a certificate that is trusted is not asked", async () => {
   await using authority = new FakeAuthority(() => null);

@@ -3,73 +3,67 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { AcmeSite, companionOf } from "../support/acme_serving.ts";
 import { patient } from "../support/deadline.ts";
 import { freePort } from "../support/free_port.ts";
 import { certificateAt, HAS_PEBBLE, Pebble, statusAt } from "../support/pebble.ts";
-import { childrenOf, isRunning } from "../support/process.ts";
-import { Program, Site } from "../support/program.ts";
+import { isRunning } from "../support/process.ts";
+import { Program } from "../support/program.ts";
 import { sleep } from "../support/sleep.ts";
 import { eventually } from "../support/waiting.ts";
 
 const MISSING = "skipped: pebble is not installed";
 const WAITING = /epollet waiting for a certificate/;
 
-/** A site, and the flags of a server for it. */
-class Scene extends Site {
-  readonly pebble: Pebble;
-  readonly adminPort: number = freePort();
+/** Clients of both versions of HTTP that check the certificate, some requests on each connection. */
+class SecureLoad {
+  answered = 0;
+  /** What went wrong. */
+  readonly failures: string[] = [];
+  #isOver = false;
+  readonly #clients: Promise<void>[];
 
-  constructor(pebble: Pebble) {
-    super();
-    this.pebble = pebble;
-    this.write("site/index.html", "hello");
+  constructor(port: number, root: string) {
+    const url = `https://localhost:${port}/`;
+    this.#clients = [true, false, true, false].map((isSecond) => this.#ask(url, root, isSecond));
   }
 
-  get dir(): string {
-    return `${this.root}/certs`;
+  async #ask(url: string, root: string, isSecond: boolean): Promise<void> {
+    while (!this.#isOver) {
+      using client = Deno.createHttpClient({ caCerts: [root], http1: !isSecond, http2: isSecond });
+      for (let i = 0; i < 5; i++) {
+        try {
+          const response = await fetch(url, { client });
+          const text = await response.text();
+          if (response.status === 200 && text === "hello") this.answered++;
+          else this.failures.push(`${response.status} ${text}`);
+        } catch (error) {
+          this.failures.push(String(error));
+        }
+        await sleep(30);
+      }
+    }
   }
 
-  /** Starts a server. */
-  async serve(names: string, ...others: string[]): Promise<Program> {
-    const { httpPort, tlsPort, flags } = this.pebble;
-    const where = [String(tlsPort), `${this.root}/site`, "--admin", String(this.adminPort)];
-    const redirect = others.includes("--no-redirect-http") ? [] : ["--redirect-http", String(httpPort)];
-    return await Program.startArguments([
-      ...[...where, ...redirect, "--acme", names, "--acme-dir", this.dir, ...flags, ...others],
-    ]);
+  async end(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all(this.#clients);
   }
-
-  async admin(path: string): Promise<string> {
-    const response = await fetch(`http://127.0.0.1:${this.adminPort}${path}`);
-    return `${response.status} ${await response.text()}`;
-  }
-
-  /** Waits until a certificate of the authority is served for `name`, and another one than `old`. */
-  async served(name: string, old: string = ""): Promise<string> {
-    let shown = "";
-    await eventually(async () => {
-      shown = await certificateAt(this.pebble.tlsPort, name);
-      return /Pebble/.test(shown) && shown !== old;
-    }, () => `no new certificate is served: ${shown}`);
-    return shown;
-  }
-}
-
-/** Returns the process for certificates; undefined if there is none. Of the supervisor's children, it alone ignores SIGINT. */
-function companionOf({ pid }: Program): number | undefined {
-  return childrenOf(pid).find((child) => {
-    const [, ignored] = /^SigIgn:\s+([0-9a-f]+)$/m.exec(Deno.readTextFileSync(`/proc/${child}/status`))!;
-    return (BigInt(`0x${ignored}`) & 2n) !== 0n;
-  });
 }
 
 Deno.test(
-  "--acme gets from nothing to HTTPS with a valid chain, renews under load without an error, and again after its directory was deleted; the process that does it is started again when it dies, and ends with the server",
+  "--acme gets from nothing to HTTPS with a valid chain, renews under load by HTTP/1 and HTTP/2 without an error, and again after its directory was deleted; the process that does it is started again when it dies, and ends with the server",
   patient(600, async () => {
     if (!HAS_PEBBLE) return console.log(MISSING);
     await using pebble = await Pebble.start({ validSeconds: 90, refusedNonces: 20 });
-    using scene = new Scene(pebble);
-    await using program = await scene.serve("localhost,www.example.org", "--workers", "2");
+    using scene = new AcmeSite(pebble);
+    await using program = await scene.serve(
+      "localhost,www.example.org",
+      "--workers",
+      "2",
+      "--access-log",
+      "json",
+    );
     const first = await scene.served("localhost");
     await scene.served("www.example.org");
     await eventually(async () => await scene.admin("/readyz") === "200 ready\n", "it is not ready");
@@ -81,14 +75,7 @@ Deno.test(
       /^epollet_acme_not_after_seconds\{name="www\.example\.org",authority="localhost:\d+"\} 1\d{9}/m,
     );
     assertMatch(metrics, /^epollet_acme_failing\{name="localhost",authority="localhost:\d+"\} 0$/m);
-    let isOver = false;
-    const statuses: number[] = [];
-    const clients = Promise.all(Array.from({ length: 2 }, async () => {
-      while (!isOver) {
-        statuses.push(await statusAt(pebble.tlsPort, "localhost", root));
-        await sleep(50);
-      }
-    }));
+    const load = new SecureLoad(pebble.tlsPort, Deno.readTextFileSync(root));
     const second = await scene.served("localhost", first);
     Deno.removeSync(scene.dir, { recursive: true });
     const third = await scene.served("localhost", second);
@@ -98,10 +85,13 @@ Deno.test(
     await eventually(() => ![undefined, companion].includes(companionOf(program)), "it is not started again");
     Deno.removeSync(`${scene.dir}/localhost.pem`);
     await scene.served("localhost", third);
-    isOver = true;
-    await clients;
-    assertEquals([...new Set(statuses)], [200]);
-    assert(statuses.length > 20, `${statuses.length}`);
+    await load.end();
+    assertEquals(load.failures, []);
+    assert(load.answered > 200, `${load.answered}`);
+    for (const version of ["1.1", "2.0"]) {
+      const count = program.stdout.split(`"protocol":"HTTP/${version}"`).length;
+      assert(count > 50, `HTTP/${version}: ${count}`);
+    }
     const last = companionOf(program)!;
     assert(isRunning(last));
     program.kill("SIGTERM");
@@ -122,7 +112,7 @@ Deno.test(
   patient(300, async () => {
     if (!HAS_PEBBLE) return console.log(MISSING);
     await using pebble = await Pebble.start();
-    using scene = new Scene(pebble);
+    using scene = new AcmeSite(pebble);
     await using program = await scene.serve("a.example.org", "--no-redirect-http");
     await scene.served("a.example.org");
     const args = [
@@ -146,7 +136,7 @@ Deno.test(
     if (!HAS_PEBBLE) return console.log(MISSING);
     await using pebble = await Pebble.start();
     await pebble.stop();
-    using scene = new Scene(pebble);
+    using scene = new AcmeSite(pebble);
     {
       await using program = await scene.serve("a.example.org");
       assertMatch(await certificateAt(pebble.tlsPort, "a.example.org"), WAITING);
@@ -178,7 +168,7 @@ Deno.test(
   patient(300, async () => {
     if (!HAS_PEBBLE) return console.log(MISSING);
     await using pebble = await Pebble.start();
-    using scene = new Scene(pebble);
+    using scene = new AcmeSite(pebble);
     await using first = await scene.serve("a.example.org");
     await using second = await Program.startArguments([
       ...[

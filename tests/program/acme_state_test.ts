@@ -13,6 +13,7 @@ import {
   factsFor,
   readState,
   type SavedState,
+  suggestedRenewal,
   usualRenewal,
   writeState,
 } from "../../program/acme/saved_state.ts";
@@ -46,6 +47,16 @@ Deno.test("a certificate is renewed at two thirds of its lifetime, at most a thi
   assertEquals(usualRenewal(FACTS, 1), FACTS.notBeforeMs + 57 * DAY_MS);
   const suggested = afterSuccess(WANTED, NOW + DAY_MS, NOW, NOW);
   assertEquals(dueMs(FACTS, suggested, WANTED), NOW + DAY_MS);
+  const late = afterSuccess(WANTED, FACTS.notAfterMs + 1, NOW, NOW);
+  assertEquals(dueMs(FACTS, late, WANTED), usualRenewal(FACTS));
+});
+
+Deno.test("a suggestion does not renew a certificate within 6 hours, unless that is usual for its lifetime", () => {
+  const usualMs = usualRenewal(FACTS);
+  assertEquals(suggestedRenewal(NOW + DAY_MS, NOW, usualMs), NOW + DAY_MS);
+  assertEquals(suggestedRenewal(0, NOW, usualMs), NOW + DAY_MS / 4);
+  assertEquals(suggestedRenewal(5, 0, usualMs), DAY_MS / 4);
+  assertEquals(suggestedRenewal(NOW, NOW, NOW + 60_000), NOW + 60_000);
 });
 
 Deno.test("a certificate is asked for at once if there is none, it has expired, or it is of another authority or profile", () => {

@@ -41,8 +41,26 @@ export class TestCertificates {
   make(wish: CertificateWish): TestCertificate {
     const { names, key = "ec", days = 30, from = Math.min(-1, days - 60), isIssued = false } = wish;
     const base = `${this.directory}/${++this.#count}`;
-    const subject = names[0] ?? "nameless";
     this.#makeKey(`${base}.key`, key);
+    const subject = names[0] ?? "nameless";
+    Deno.writeTextFileSync(
+      `${base}.req`,
+      `[req]\ndistinguished_name=n\nprompt=no\n[n]\nCN=${subject}\n`,
+    );
+    openssl("req", "-new", "-config", `${base}.req`, "-key", `${base}.key`, "-out", `${base}.csr`);
+    const cert = this.#sign(base, { names, days, from, isIssued });
+    return { cert, key: Deno.readTextFileSync(`${base}.key`) };
+  }
+
+  /** Signs a certificate request, with an extension that names the key of the authority. Returns the certificate and its chain. */
+  sign(request: string, { names, days = 30, from = -1 }: CertificateWish): string {
+    const base = `${this.directory}/${++this.#count}`;
+    Deno.writeTextFileSync(`${base}.csr`, request);
+    return this.#sign(base, { names, days, from, isIssued: true }, "authorityKeyIdentifier=keyid:always\n");
+  }
+
+  #sign(base: string, wish: Required<Omit<CertificateWish, "key">>, extension = ""): string {
+    const { names, days, from, isIssued } = wish;
     const alternatives = names.map((name) => /^[\d.]+$|:/.test(name) ? `IP:${name}` : `DNS:${name}`).join(
       ",",
     );
@@ -51,11 +69,11 @@ export class TestCertificates {
       `${base}.cnf`,
       `[ca]\ndefault_ca=d\n[d]\nnew_certs_dir=${this.directory}\ndatabase=${base}.index\nrand_serial=yes\n` +
         `default_md=sha256\npolicy=p\nunique_subject=no\n[p]\ncommonName=supplied\n` +
-        `[req]\ndistinguished_name=n\nprompt=no\n[n]\nCN=${subject}\n` +
-        `[leaf]\n${alternatives === "" ? "" : `subjectAltName=${alternatives}\n`}basicConstraints=CA:FALSE\n`,
+        `[leaf]\n${
+          alternatives === "" ? "" : `subjectAltName=${alternatives}\n`
+        }basicConstraints=CA:FALSE\n${extension}`,
     );
     Deno.writeTextFileSync(`${base}.index`, "");
-    openssl("req", "-new", "-config", `${base}.cnf`, "-key", `${base}.key`, "-out", `${base}.csr`);
     const date = (day: number) =>
       new Date(Date.now() + day * 86_400_000).toISOString().replace(/\D/g, "").slice(0, 14) + "Z";
     const issuer = isIssued
@@ -63,18 +81,11 @@ export class TestCertificates {
       : ["-selfsign", "-keyfile", `${base}.key`];
     openssl(
       ...["ca", "-batch", "-notext", "-config", `${base}.cnf`, "-extensions", "leaf", "-in", `${base}.csr`],
-      ...[
-        "-out",
-        `${base}.pem`,
-        "-startdate",
-        date(from),
-        "-enddate",
-        date(days),
-        ...issuer,
-      ],
+      ...["-subj", `/CN=${names[0] ?? "nameless"}`, "-out", `${base}.pem`],
+      ...["-startdate", date(from), "-enddate", date(days), ...issuer],
     );
     const chain = isIssued ? Deno.readTextFileSync(`${this.directory}/middle.pem`) : "";
-    return { cert: Deno.readTextFileSync(`${base}.pem`) + chain, key: Deno.readTextFileSync(`${base}.key`) };
+    return Deno.readTextFileSync(`${base}.pem`) + chain;
   }
 
   /** Writes a certificate and its key to files. Returns their paths. */
@@ -136,7 +147,10 @@ export class TestCertificates {
       "-out",
       path("middle.csr"),
     );
-    Deno.writeTextFileSync(path("middle.ext"), "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\n");
+    Deno.writeTextFileSync(
+      path("middle.ext"),
+      "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\nsubjectKeyIdentifier=hash\n",
+    );
     openssl(
       ...["x509", "-req", "-in", path("middle.csr"), "-CA", path("root.pem"), "-CAkey", path("root.key")],
       ...["-days", "3650", "-extfile", path("middle.ext"), "-out", path("middle.pem")],
