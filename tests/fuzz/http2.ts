@@ -10,11 +10,13 @@ import { descriptorsOf } from "../support/process.ts";
 import { Random } from "../support/random.ts";
 import { bytesOf } from "../support/request_replay.ts";
 import { sleep } from "../support/sleep.ts";
-import { eventually, PATIENCE_MS } from "../support/waiting.ts";
+import { TIME_SCALE } from "../support/deno.ts";
+import { eventually } from "../support/waiting.ts";
 import { caseRandom, type FuzzTarget, type Input, shown, smallestFailure } from "./fuzz_target.ts";
 import { randomConnection } from "./http2_frames.ts";
 import { judge } from "./http2_judge.ts";
 import { Http2Model } from "./reference_http2.ts";
+import { framesOf } from "./reference_http2_parts.ts";
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /** A PING, whose answer comes behind everything else. */
@@ -22,16 +24,23 @@ const MARKER = "\0\0\x08\x06\0\0\0\0\0behind..";
 /** What is left of any frame, and the head of one that is too large. */
 const FAREWELL = "\xff".repeat(16_384 + 18);
 const AT_ONCE = 16;
+/** What is missing does not come any more once the server was silent for this time. */
+const SILENCE_MS = 10_000 * TIME_SCALE;
+/** The same while a failure is made smaller, which fails many times. */
+const SHORT_SILENCE_MS = 300 * TIME_SCALE;
 
 /** A client. */
 class Client {
   readonly #connection: Deno.TcpConn;
+  readonly #silenceMs: number;
   #text = "";
   #hasEnded = false;
+  #activeMs = performance.now();
   #wake = () => {};
 
-  constructor(connection: Deno.TcpConn) {
+  constructor(connection: Deno.TcpConn, silenceMs: number) {
     this.#connection = connection;
+    this.#silenceMs = silenceMs;
     connection.setNoDelay(true);
     void this.#read();
   }
@@ -42,6 +51,7 @@ class Client {
       const count = await this.#connection.read(chunk).catch(() => null);
       if (count === null) this.#hasEnded = true;
       else this.#text += latin1(chunk, 0, count);
+      this.#activeMs = performance.now();
       this.#wake();
       if (count === null) return;
     }
@@ -56,6 +66,7 @@ class Client {
         const count = await this.#connection.write(piece.subarray(at)).catch(() => -1);
         if (count < 0) return; // the server has ended
         at += count;
+        this.#activeMs = performance.now();
       }
       if (from % 3 === 0) await sleep(0);
     }
@@ -63,7 +74,6 @@ class Client {
 
   /** Waits until everything has come that `model` predicts. @throws {Error} when it does not */
   async expect(model: Http2Model): Promise<void> {
-    const endMs = performance.now() + PATIENCE_MS;
     for (;;) {
       let error: unknown = null;
       try {
@@ -72,7 +82,7 @@ class Client {
         error = problem;
       }
       if (error === null) return;
-      const leftMs = endMs - performance.now();
+      const leftMs = this.#leftMs;
       if (leftMs <= 0 || (this.#hasEnded && model.end === null)) throw error;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, leftMs);
@@ -84,12 +94,16 @@ class Client {
     }
   }
 
+  /** How long the server may still be silent. */
+  get #leftMs(): number {
+    return this.#activeMs + this.#silenceMs - performance.now();
+  }
+
   /** Ends the connection by what is an error in every state, and waits for the server's end. */
   async leave(): Promise<void> {
     await this.send(FAREWELL, []);
-    const endMs = performance.now() + PATIENCE_MS;
     while (!this.#hasEnded) {
-      if (performance.now() > endMs) throw new Error("the connection does not end");
+      if (this.#leftMs <= 0) throw new Error("the connection does not end");
       await sleep(1);
     }
   }
@@ -99,13 +113,24 @@ class Client {
   }
 }
 
-/** Runs one connection. @throws {Error} when something wrong comes */
-async function talk(port: number, [text, cuts]: Input): Promise<void> {
-  const model = new Http2Model(text!);
+/** Returns the frames of a text, and what follows the last whole one. */
+function partsOf(text: string): string[] {
+  const { frames, rest } = framesOf(text);
+  let at = 0;
+  return [...frames.map(({ text: { length } }) => text.slice(at, at += 9 + length)), rest];
+}
+
+/**
+ * Runs one connection. `input` has parts of the text behind the preface, mostly a frame each so that whole frames can be left out,
+ * and at last the positions of the cuts. @throws {Error} when something wrong comes */
+async function talk(port: number, input: Input, silenceMs = SILENCE_MS): Promise<void> {
+  const text = input.slice(0, -1).join("");
+  const cuts = input.at(-1);
+  const model = new Http2Model(text);
   const at = cuts === "all"
-    ? Array.from({ length: Math.min(text!.length, 400) }, (_, i) => i)
+    ? Array.from({ length: Math.min(text.length, 400) }, (_, i) => i)
     : cuts!.split(",").filter((cut) => /^\d{1,6}$/.test(cut)).map(Number).sort((a, b) => a - b);
-  const client = new Client(await Deno.connect({ hostname: "127.0.0.1", port }));
+  const client = new Client(await Deno.connect({ hostname: "127.0.0.1", port }), silenceMs);
   try {
     await client.send(PREFACE + text, at.map((cut) => cut + PREFACE.length));
     await client.expect(model);
@@ -164,9 +189,9 @@ class Http2Target implements FuzzTarget {
             this.name,
             seed,
             number,
-            [text, cuts],
+            [...partsOf(text), cuts],
             error,
-            (input) => talk(port, input),
+            (input) => talk(port, input, SHORT_SILENCE_MS),
           );
         }
       }

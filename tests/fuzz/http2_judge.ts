@@ -138,7 +138,9 @@ function judgeStream(id: number, stream: StreamModel, given: HeardStream, isCut:
   const { request, hasHead, reset, state } = stream;
   const isPage = hasHead && request!.body === null;
   const { heads } = given;
-  if (request?.mayContinue && heads[0]?.[0]?.[1] === "100") heads.shift();
+  if (request?.isContinued) {
+    require(JSON.stringify(heads.shift()) === '[[":status","100"]]', `100 did not come on ${name}`);
+  }
   require(heads.length === (hasHead ? 1 : 0), `${heads.length} heads came on ${name}`);
   if (reset !== null) {
     require(given.resets.join() === String(reset), `${name} is reset by ${given.resets}, not ${reset}`);
