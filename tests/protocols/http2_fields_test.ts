@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Fields, type Handler, type HandlerContext, HttpResponse } from "../../mod.ts";
 import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
-import { getFields, headers, Http2Wire, post, setting } from "../support/http2_wire.ts";
+import { frame, getFields, headers, Http2Wire, post, setting } from "../support/http2_wire.ts";
 import { onAll, withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";
 
@@ -237,5 +237,19 @@ Deno.test("a request tells the version in which it came", async () => {
       const text = await new Response(plain.readable).text();
       assertEquals(text.split("\r\n\r\n")[1], `${version} ${version}`, line);
     }
+  });
+});
+
+Deno.test("HTTP/2: an unknown expectation is 417, whatever length the head before it had", async () => {
+  await withWire(() => HttpResponse.text("never"), async (wire) => {
+    const malformed = headers(1, getFields("/", ["content-length", "3"])); // it has ended, and no body
+    await wire.send(malformed, headers(3, getFields("/", ["expect", "x"])));
+    assertEquals((await wire.response(3))?.fields[":status"], "417");
+    await wire.send(
+      headers(5, getFields("/", ["content-length", "3"])),
+      post(7, "/", ["expect", "x"]),
+      frame(DATA, Flag.END_STREAM, 7, encoder.encode("more than 3")),
+    );
+    assertEquals((await wire.response(7))?.fields[":status"], "417");
   });
 });
