@@ -142,12 +142,8 @@ function judgeStream(id: number, stream: StreamModel, given: HeardStream, isCut:
     require(JSON.stringify(heads.shift()) === '[[":status","100"]]', `100 did not come on ${name}`);
   }
   require(heads.length === (hasHead ? 1 : 0), `${heads.length} heads came on ${name}`);
-  if (reset !== null) {
-    require(given.resets.join() === String(reset), `${name} is reset by ${given.resets}, not ${reset}`);
-  } else {require(
-      given.resets.join() === "" || (isPage && given.resets.join() === "0"),
-      `${name} is reset by ${given.resets}`,
-    );}
+  const wanted = stream.mayBeCutShort && given.hasEnded ? 0 : reset;
+  require(given.resets.join() === `${wanted ?? ""}`, `${name} is reset by ${given.resets}, not ${wanted}`);
   if (!hasHead) return require(given.data === "", `${name} has data`);
   const fields = new Map(heads[0]);
   require(

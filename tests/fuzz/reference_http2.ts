@@ -147,7 +147,6 @@ export class Http2Model {
     if (id % 2 === 0 || id > this.last) fail(code);
     const stream = this.streams.get(id) ?? this.#open(id, "ended");
     if (stream.state === "here") return;
-    if (stream.reset !== null || this.#isErrorPage(stream)) throw new Unclear();
     stream.reset = code;
     stream.state = "here";
   }
@@ -268,7 +267,7 @@ export class Http2Model {
     if (request === null || isOwnParent) return this.#streamError(id, PROTOCOL_ERROR);
     stream.request = request;
     if (hasEnded) this.#respond(stream, true);
-    else if (request.status !== 200) stream.hasHead = true;
+    else if (request.status !== 200) stream.hasHead = stream.mayBeCutShort = true;
   }
 
   #respond(stream: StreamModel, mayBeAtOnce: boolean): void {
@@ -294,10 +293,7 @@ export class Http2Model {
     const length = flags & 8 ? text.length - 1 - numberOf(text.slice(0, 1)) : text.length;
     const stream = this.streams.get(id);
     if (stream === undefined || stream.state !== "open") return this.#streamError(id, STREAM_CLOSED);
-    if (this.#isErrorPage(stream)) {
-      if (flags & 1) throw new Unclear();
-      return;
-    }
+    if (this.#isErrorPage(stream) && flags & 1) throw new Unclear();
     stream.received += length;
     const { contentLength } = stream.request!;
     if (contentLength >= 0 && stream.received > contentLength) return this.#streamError(id, PROTOCOL_ERROR);
