@@ -99,6 +99,12 @@ class Client {
     return this.#activeMs + this.#silenceMs - performance.now();
   }
 
+  /** Ends the client's half. */
+  async end(): Promise<void> {
+    this.#activeMs = performance.now();
+    await this.#connection.closeWrite();
+  }
+
   /** Ends the connection by what is an error in every state, and waits for the server's end. */
   async leave(): Promise<void> {
     await this.send(FAREWELL, []);
@@ -121,19 +127,25 @@ function partsOf(text: string): string[] {
 }
 
 /**
- * Runs one connection. `input` has parts of the text behind the preface, mostly a frame each so that whole frames can be left out,
- * and at last the positions of the cuts. @throws {Error} when something wrong comes */
+ * Runs one connection. `input` has parts of the text behind the preface, mostly a frame each, so that whole frames can be left
+ * out. Its last part has the positions of the cuts, or "all", and "end" if the client ends its half then.
+ * @throws {Error} when something wrong comes
+ */
 async function talk(port: number, input: Input, silenceMs = SILENCE_MS): Promise<void> {
   const text = input.slice(0, -1).join("");
-  const cuts = input.at(-1);
+  const cuts = input.at(-1)!.split(",");
   const model = new Http2Model(text);
-  const at = cuts === "all"
+  const at = cuts.includes("all")
     ? Array.from({ length: Math.min(text.length, 400) }, (_, i) => i)
-    : cuts!.split(",").filter((cut) => /^\d{1,6}$/.test(cut)).map(Number).sort((a, b) => a - b);
+    : cuts.filter((cut) => /^\d{1,6}$/.test(cut)).map(Number).sort((a, b) => a - b);
   const client = new Client(await Deno.connect({ hostname: "127.0.0.1", port }), silenceMs);
   try {
     await client.send(PREFACE + text, at.map((cut) => cut + PREFACE.length));
     await client.expect(model);
+    if (cuts.includes("end") && model.halfClose()) {
+      await client.end();
+      return await client.expect(model);
+    }
     if (model.end === null && model.isWhole && !model.isUnclear) {
       await client.send(MARKER, []);
       model.pongs.push(MARKER.slice(9));
@@ -180,7 +192,8 @@ class Http2Target implements FuzzTarget {
         const random = caseRandom(seed, number);
         const text = randomConnection(random);
         const cut = () => random.below(text.length + 1);
-        const cuts = random.oneIn(40) ? "all" : Array.from({ length: random.below(6) }, cut).join();
+        const places = random.oneIn(40) ? "all" : Array.from({ length: random.below(6) }, cut).join();
+        const cuts = random.oneIn(4) ? `${places},end` : places;
         try {
           await talk(port, [text, cuts]);
         } catch (error) {

@@ -4,19 +4,23 @@
  */
 import { shown } from "./fuzz_target.ts";
 import type { Http2Model } from "./reference_http2.ts";
-import { framesOf, numberOf, type PlainFrame, type StreamModel } from "./reference_http2_parts.ts";
+import { framesOf, isActive, numberOf, type PlainFrame, type StreamModel } from "./reference_http2_parts.ts";
 import { type Field, ReferenceTable } from "./reference_hpack.ts";
 
 /** The window of a connection is widened once at its beginning, by this at most. */
 const WIDENED_MAX = 2 ** 20;
 /** No error page is larger. */
 const PAGE_BYTES_MAX = 4000;
+const CANCEL = 8;
+/** The settings of `http2_program.ts`: 100 streams of 65,535 bytes, heads of 16 KiB, no priorities of RFC 7540. */
+const OWN_SETTINGS = "\0\x03\0\0\0\x64\0\x04\0\0\xff\xff\0\x06\0\0\x40\0\0\x09\0\0\0\x01";
 
 /** What came on one stream. */
 class HeardStream {
   readonly heads: Field[][] = [];
   readonly resets: number[] = [];
   data = "";
+  widened = 0;
   hasEnded = false;
 }
 
@@ -24,7 +28,8 @@ class HeardStream {
 class Heard {
   readonly streams = new Map<number, HeardStream>();
   readonly pongs: string[] = [];
-  readonly codes: number[] = [];
+  /** The last stream and the code of each GOAWAY. */
+  readonly ends: [last: number, code: number][] = [];
   acknowledgements = 0;
   widened = 0;
   readonly #table = new ReferenceTable();
@@ -69,18 +74,19 @@ class Heard {
         return;
       case 4:
         if (flags & 1) this.#needsSize = shrinks[this.acknowledgements++] === true || this.#needsSize;
-        else require(++this.#settings === 1, "settings came again");
+        else require(++this.#settings === 1 && text === OWN_SETTINGS, `settings came: ${shown(text)}`);
         return;
       case 6:
         require((flags & 1) === 1, "a PING of the server's");
         this.pongs.push(text);
         return;
       case 7:
-        this.codes.push(numberOf(text.slice(4, 8)));
+        this.ends.push([numberOf(text.slice(0, 4)), numberOf(text.slice(4, 8))]);
         return;
       case 8:
         require(numberOf(text) > 0, "WINDOW_UPDATE by 0");
         if (id === 0) this.widened += numberOf(text);
+        else this.#of(id).widened += numberOf(text);
         return;
     }
     throw new Error(`a frame of type ${type} came`);
@@ -111,19 +117,22 @@ export function judge(model: Http2Model, text: string, hasEnded: boolean): void 
   const isTight = all.reduce((sum, stream) => sum + stream.sentMost, 0) > model.credit;
   for (const [id, stream] of model.streams) {
     const given = heard.streams.get(id) ?? new HeardStream();
-    if (!isUnclear) judgeStream(id, stream, given, isTight || end !== null);
+    if (!isUnclear) judgeStream(id, stream, given, isTight || end !== null, model.hasHalfClosed);
     else if (stream.isWhole) {
       require(given.data === stream.request!.body || stream.length === 0, `stream ${id} is incomplete`);
     }
   }
   if (isUnclear) return;
   for (const id of heard.streams.keys()) require(model.streams.has(id), `something came on stream ${id}`);
-  const code = heard.codes.at(-1);
-  if (end === null) require(code === undefined && !hasEnded, `the connection has ended with ${code}`);
-  else {require(
-      hasEnded && code !== undefined && end.includes(code),
-      `the connection has ended with ${code}, not ${end}`,
-    );}
+  const { ends } = heard;
+  const [last, code] = ends[0] ?? [];
+  const isRight = end === null
+    ? ends.length === 0 && hasEnded === model.hasHalfClosed
+    : hasEnded && ends.length === 1 && last === model.last && end.includes(code!);
+  require(
+    isRight,
+    `the connection has ended: ${hasEnded}, by ${shown(ends.join())}, not ${end}, ${model.last}`,
+  );
 }
 
 /** Returns the least and the most of the body that must have come. */
@@ -133,7 +142,13 @@ function boundsOf(stream: StreamModel, isCut: boolean): [least: number, most: nu
   return [state !== "half" || isCut || !stream.hasHead ? 0 : Math.max(Math.min(credit, length), 0), sentMost];
 }
 
-function judgeStream(id: number, stream: StreamModel, given: HeardStream, isCut: boolean): void {
+function judgeStream(
+  id: number,
+  stream: StreamModel,
+  given: HeardStream,
+  isCut: boolean,
+  isCancelled: boolean,
+): void {
   const name = `stream ${id}`;
   const { request, hasHead, reset, state } = stream;
   const isPage = hasHead && request!.body === null;
@@ -142,7 +157,9 @@ function judgeStream(id: number, stream: StreamModel, given: HeardStream, isCut:
     require(JSON.stringify(heads.shift()) === '[[":status","100"]]', `100 did not come on ${name}`);
   }
   require(heads.length === (hasHead ? 1 : 0), `${heads.length} heads came on ${name}`);
-  const wanted = stream.mayBeCutShort && given.hasEnded ? 0 : reset;
+  require(given.widened <= stream.returnedMost, `${name} is widened by ${given.widened}`);
+  const isOver = given.hasEnded || !isCancelled || !isActive(stream);
+  const wanted = stream.mayBeCutShort && given.hasEnded ? 0 : isOver ? reset : CANCEL;
   require(given.resets.join() === `${wanted ?? ""}`, `${name} is reset by ${given.resets}, not ${wanted}`);
   if (!hasHead) return require(given.data === "", `${name} has data`);
   const fields = new Map(heads[0]);
@@ -151,7 +168,8 @@ function judgeStream(id: number, stream: StreamModel, given: HeardStream, isCut:
     `the status of ${name} is ${fields.get(":status")}`,
   );
   if (isPage) {
-    const mustEnd = state === "half" && !isCut && stream.credit >= PAGE_BYTES_MAX;
+    const mustEnd = (state === "half" || stream.mayBeCutShort && isActive(stream)) && !isCut &&
+      stream.credit >= PAGE_BYTES_MAX;
     return require(!mustEnd || given.hasEnded, `${name} has no end`);
   }
   const body = request!.body!;

@@ -51,6 +51,8 @@ export class StreamModel {
   /** The response is complete, whatever the window. */
   isWhole = false;
   received = 0;
+  /** By how much its window may have been widened for the client. */
+  returnedMost = 0;
   /** The code of RST_STREAM; null without it. */
   reset: number | null = null;
   /**
