@@ -153,6 +153,7 @@ class Frames {
         random.oneIn(4) ? [random.pick(ODD)] : [["x-sum", "1"]],
       );
     }
+    if (random.oneIn(20)) return this.frame(0, 0, id, "x".repeat(16_384)).repeat(2 + random.below(4));
     const size = random.oneIn(20) ? 16_384 : random.oneIn(3) ? 3 : random.below(50);
     let text = "x".repeat(size);
     if (random.oneIn(5) && size > 0) {
