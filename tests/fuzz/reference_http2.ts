@@ -151,8 +151,11 @@ export class Http2Model {
         if (flags & 4) this.#wholeHead();
         return;
       }
-      case 16:
-        throw new Unclear();
+      case 16: // RFC 9218 §7.1: without effect on what comes, only on its order
+        return failIf(
+          [id !== 0 || (text.length >= 4 && numberOf(text.slice(0, 4)) % 2 === 0), PROTOCOL_ERROR],
+          [text.length < 4, FRAME_SIZE_ERROR],
+        );
     }
   }
 
