@@ -14,7 +14,7 @@ import { TIME_SCALE } from "../support/deno.ts";
 import { eventually } from "../support/waiting.ts";
 import { caseRandom, type FuzzTarget, type Input, shown, smallestFailure } from "./fuzz_target.ts";
 import { randomConnection } from "./http2_frames.ts";
-import { judge } from "./http2_judge.ts";
+import { judge, Wrong } from "./http2_judge.ts";
 import { Http2Model } from "./reference_http2.ts";
 import { framesOf } from "./reference_http2_parts.ts";
 
@@ -25,7 +25,7 @@ const MARKER = "\0\0\x08\x06\0\0\0\0\0behind..";
 const FAREWELL = "\xff".repeat(16_384 + 18);
 const AT_ONCE = 16;
 /** What is missing does not come any more once the server was silent for this time. */
-const SILENCE_MS = 10_000 * TIME_SCALE;
+const SILENCE_MS = 20_000 * TIME_SCALE;
 /** The same while a failure is made smaller, which fails many times. */
 const SHORT_SILENCE_MS = 300 * TIME_SCALE;
 
@@ -83,7 +83,7 @@ class Client {
       }
       if (error === null) return;
       const leftMs = this.#leftMs;
-      if (leftMs <= 0 || (this.#hasEnded && model.end === null)) throw error;
+      if (leftMs <= 0 || error instanceof Wrong || (this.#hasEnded && model.end === null)) throw error;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, leftMs);
         this.#wake = () => {

@@ -49,24 +49,24 @@ class Heard {
   }
 
   #take({ type, flags, stream: id, text }: PlainFrame, shrinks: readonly boolean[]): void {
-    require(type === 4 || this.#settings === 1, `a frame of type ${type} came before the settings`);
-    require(text.length <= 16_384, "a frame is too large");
+    requireAlways(type === 4 || this.#settings === 1, `a frame of type ${type} came before the settings`);
+    requireAlways(text.length <= 16_384, "a frame is too large");
     switch (type) {
       case 0:
-        require(!this.#of(id).hasEnded, "DATA after the end");
+        requireAlways(!this.#of(id).hasEnded, "DATA after the end");
         this.#of(id).data += text;
         this.#of(id).hasEnded = (flags & 1) === 1;
         return;
       case 1: {
         const stream = this.#of(id);
-        require((flags & 4) !== 0 && !stream.hasEnded, "HEADERS after the end, or in parts");
-        require(
+        requireAlways((flags & 4) !== 0 && !stream.hasEnded, "HEADERS after the end, or in parts");
+        requireAlways(
           !this.#needsSize || (text.charCodeAt(0) & 0xe0) === 0x20,
           "the smaller table is not acknowledged",
         );
         this.#needsSize = false;
         const fields = this.#table.decode(Array.from(text, (c) => c.charCodeAt(0)));
-        require(fields !== null, "a block cannot be decoded");
+        requireAlways(fields !== null, "a block cannot be decoded");
         stream.heads.push(fields!);
         stream.hasEnded = (flags & 1) === 1;
         return;
@@ -76,17 +76,17 @@ class Heard {
         return;
       case 4:
         if (flags & 1) this.#needsSize = shrinks[this.acknowledgements++] === true || this.#needsSize;
-        else require(++this.#settings === 1 && text === OWN_SETTINGS, `settings came: ${shown(text)}`);
+        else requireAlways(++this.#settings === 1 && text === OWN_SETTINGS, `settings came: ${shown(text)}`);
         return;
       case 6:
-        require((flags & 1) === 1, "a PING of the server's");
+        requireAlways((flags & 1) === 1, "a PING of the server's");
         this.pongs.push(text);
         return;
       case 7:
         this.ends.push([numberOf(text.slice(0, 4)), numberOf(text.slice(4, 8))]);
         return;
       case 8:
-        require(numberOf(text) > 0, "WINDOW_UPDATE by 0");
+        requireAlways(numberOf(text) > 0, "WINDOW_UPDATE by 0");
         if (id === 0) this.widened += numberOf(text);
         else this.#of(id).widened += numberOf(text);
         return;
@@ -95,13 +95,22 @@ class Heard {
   }
 }
 
+/** Something that nothing which follows can mend. */
+export class Wrong extends Error {}
+
+function requireAlways(holds: boolean, message: string): void {
+  if (!holds) throw new Wrong(message);
+}
+
+/** Checks what may still come true. */
 function require(holds: boolean, message: string): void {
   if (!holds) throw new Error(message);
 }
 
 /**
- * Checks what a client has received. `hasEnded` tells that the server has ended the connection; `isFinal`, that nothing else
- * will come. @throws {Error} when it is wrong, or not yet all
+ * Checks what a client has received. `hasEnded` tells that the server has ended the connection.
+ * @throws {Wrong} when something wrong has come
+ * @throws {Error} when something is missing so far
  */
 export function judge(model: Http2Model, text: string, hasEnded: boolean): void {
   const { frames, rest } = framesOf(text);
@@ -114,7 +123,10 @@ export function judge(model: Http2Model, text: string, hasEnded: boolean): void 
   require(hasPongs, `PING was answered by ${shown(heard.pongs.join())} and not ${shown(pongs.join())}`);
   const missing = acknowledgements.length - heard.acknowledgements;
   require(isUnclear ? missing <= 0 : missing === 0, `${heard.acknowledgements} settings are acknowledged`);
-  require(heard.widened <= WIDENED_MAX + (isUnclear ? Infinity : model.received), "the window is too wide");
+  requireAlways(
+    heard.widened <= WIDENED_MAX + (isUnclear ? Infinity : model.received),
+    "the window is too wide",
+  );
   const all = [...model.streams.values()];
   const isTight = all.reduce((sum, stream) => sum + stream.sentMost, 0) > model.credit;
   for (const [id, stream] of model.streams) {
@@ -125,7 +137,9 @@ export function judge(model: Http2Model, text: string, hasEnded: boolean): void 
     }
   }
   if (isUnclear) return;
-  for (const id of heard.streams.keys()) require(model.streams.has(id), `something came on stream ${id}`);
+  for (const id of heard.streams.keys()) {
+    requireAlways(model.streams.has(id), `something came on stream ${id}`);
+  }
   const { ends } = heard;
   const [last, code] = ends[0] ?? [];
   const isRight = end === null
@@ -158,6 +172,7 @@ function judgeStream(
   if (request?.isContinued) {
     require(JSON.stringify(heads.shift()) === '[[":status","100"]]', `100 did not come on ${name}`);
   }
+  requireAlways(heads.length <= (hasHead ? 1 : 0), `${heads.length} heads came on ${name}`);
   require(heads.length === (hasHead ? 1 : 0), `${heads.length} heads came on ${name}`);
   const widenedLeast = state === "open" && !hasHead && !isCancelled ? stream.returnedMost - STREAM_HALF : 0;
   require(
@@ -169,7 +184,7 @@ function judgeStream(
   require(given.resets.join() === `${wanted ?? ""}`, `${name} is reset by ${given.resets}, not ${wanted}`);
   if (!hasHead) return require(given.data === "", `${name} has data`);
   const fields = new Map(heads[0]);
-  require(
+  requireAlways(
     fields.get(":status") === String(request!.status),
     `the status of ${name} is ${fields.get(":status")}`,
   );
@@ -179,14 +194,15 @@ function judgeStream(
     return require(!mustEnd || given.hasEnded, `${name} has no end`);
   }
   const body = request!.body!;
-  require(
+  requireAlways(
     fields.get("content-length") === String(body.length),
     `${name} is of ${fields.get("content-length")} bytes`,
   );
   const { data } = given;
   const [least, most] = boundsOf(stream, isCut);
-  require(
-    body.startsWith(data) && data.length >= least && data.length <= most,
+  const isPart = body.startsWith(data) && data.length <= most;
+  (isPart ? require : requireAlways)(
+    isPart && data.length >= least,
     `${name} has ${data.length} bytes (${shown(data)}), and not ${least} to ${most} of ${shown(body)}`,
   );
   const isAll = data.length === stream.length;
