@@ -36,7 +36,7 @@ const COUNTS: Readonly<Record<string, number>> = {
   hpack: 1000,
   connections: 256,
   handlers: 256,
-  http2: 512,
+  http2: 320,
   handshakes: 512,
   versions: 256,
 };
