@@ -28,6 +28,8 @@ export const PULLED_BYTES_PER_TURN_MAX: number = 256 * KIB;
 export const FRAME_WRITE_BYTES_MAX: number = 64 * KIB;
 /** What may wait in the socket of a connection with several streams, or with one that the socket does not take at once. */
 export const UNSENT_BYTES_MAX: number = 16 * KIB;
+/** What is sent of a response that is not incremental before incremental ones of the same urgency get every other frame. */
+export const WHOLE_FIRST_BYTES: number = 256 * KIB;
 /** The buffer in which all connections put together the frames of a turn. */
 export const FRAME_GATHER_BYTES_MAX: number = 256 * KIB;
 /**

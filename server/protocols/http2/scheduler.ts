@@ -4,6 +4,7 @@
  * Source: RFC 9218 §10.
  * @module
  */
+import { WHOLE_FIRST_BYTES } from "../../http2_limits.ts";
 
 /** What the scheduler has to know of a stream. */
 export interface Scheduled {
@@ -12,6 +13,8 @@ export interface Scheduled {
   readonly isReady: boolean;
   /** True if there is data, for which the window of the connection is needed as well. */
   readonly isBlocked: boolean;
+  /** Bytes that were sent of it. */
+  readonly sentBytes: number;
   readonly priority: {
     readonly urgency: number;
     readonly isIncremental: boolean;
@@ -21,8 +24,9 @@ export interface Scheduled {
 
 /**
  * Chooses streams: the most urgent first. Of the same urgency one goes after the other, in the order of the requests,
- * unless they are incremental; those take turns, a frame each. Where there are both, every other frame is for either kind, so
- * that neither keeps the other from the client.
+ * unless they are incremental; those take turns, a frame each. Where there are both, the beginning of a stream that is not
+ * incremental goes first, up to {@linkcode WHOLE_FIRST_BYTES}: the client can use nothing of it before its end. What follows takes
+ * every other frame, so that neither kind keeps the other from the client.
  */
 export class Scheduler {
   /** True if another stream may be next although the last one has more to send. */
@@ -52,7 +56,8 @@ export class Scheduler {
       }
     }
     this.takesTurns = incremental > 1 || (incremental === 1 && whole !== null);
-    const isPart = part !== null && (whole === null || !this.#wasIncremental);
+    const isPart = part !== null &&
+      (whole === null || (!this.#wasIncremental && whole.sentBytes >= WHOLE_FIRST_BYTES));
     const chosen = isPart ? part : whole;
     if (chosen === null) return null;
     this.#wasIncremental = isPart;
