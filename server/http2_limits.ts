@@ -30,6 +30,8 @@ export const FRAME_WRITE_BYTES_MAX: number = 64 * KIB;
 export const UNSENT_BYTES_MAX: number = 16 * KIB;
 /** What is sent of a response that is not incremental before incremental ones of the same urgency get every other frame. */
 export const WHOLE_FIRST_BYTES: number = 256 * KIB;
+/** The rest of an older incremental response that gets every other frame even then. */
+export const FINISHED_BYTES: number = 64 * KIB;
 /** The buffer in which all connections put together the frames of a turn. */
 export const FRAME_GATHER_BYTES_MAX: number = 256 * KIB;
 /**
