@@ -94,6 +94,21 @@ onAll("HTTP/2: incremental responses of the same urgency take turns, a frame eac
   }, poller);
 });
 
+onAll(
+  "HTTP/2: of the same urgency, a response that is not incremental comes before later incremental ones, and after 256 KB of it in turn with them",
+  async (poller) => {
+    await withServer({ http2: true, handler }, async ({ port }) => {
+      assertEquals(await order(port, [FILE, "u=2"], [FILE, "u=2, i"]), "3 3 3 5 5 5");
+      assertEquals(
+        await order(port, ["/100000/image/png", "u=2, i"], ["/100000/image/png", "u=2, i"], [FILE, "u=2"]),
+        `7 7 7 ${"3 5 ".repeat(7).trim()}`,
+      );
+      const large = await order(port, ["/300000/text/plain", "u=2"], [FILE, "u=2, i"]);
+      assertEquals(large, `${"3 ".repeat(16)}5 3 5 3 5 3`);
+    }, poller);
+  },
+);
+
 Deno.test("HTTP/2: without a priority, style sheets, fonts and scripts come before images, and these before the rest", async () => {
   await withServer({ http2: true, handler }, async ({ port }) => {
     const types = [
@@ -122,8 +137,8 @@ Deno.test("HTTP/2: what a handler says in Priority overrides the client, paramet
   await withServer({ http2: true, handler }, async ({ port }) => {
     const own = (text: string) => `${FILE}?${encodeURIComponent(text)}`;
     assertEquals(
-      await order(port, [FILE, "u=1"], [own("u=0"), "u=6"], [own("i"), "u=1"]),
-      "5 5 5 7 3 7 3 7 3",
+      await order(port, [FILE, "u=1, i"], [own("u=0"), "u=6"], [own("i"), "u=1"], [own("i=?0"), "u=1, i"]),
+      "5 5 5 3 9 3 9 3 9 7 7 7",
     );
     using wire = await Http2Wire.connect(port);
     await wire.send(headers(1, getFields(own("u=0, i"))));

@@ -50,12 +50,14 @@ export const PAGE_FILES: Readonly<Record<string, string | Uint8Array>> = {
   ...Object.fromEntries(images.map((name, i) => [name, picture(i + 1)])),
 };
 
-/** Milliseconds from the beginning of the navigation until the last byte. */
+/** Milliseconds from the request of the page until the last byte. */
 export interface PageTimes {
   readonly styleMs: number;
   readonly scriptMs: number;
   readonly firstImageMs: number;
   readonly lastImageMs: number;
+  /** The images that were asked for after the style sheet, and are complete before it or the script. */
+  readonly overtaking: readonly string[];
   /** The protocols of all files. */
   readonly protocols: readonly string[];
 }
@@ -83,19 +85,30 @@ export async function loadPage(browser: string, flag: string, port: number): Pro
   if (loaded !== true) throw new Error(`not all images have come\n${page.consoleMessages.join("\n")}`);
   const entries = JSON.parse(
     await page.evaluate(
-      `JSON.stringify(performance.getEntriesByType("resource")
-        .map(({ name, responseEnd, nextHopProtocol }) => [new URL(name).pathname, responseEnd, nextHopProtocol]))`,
+      `JSON.stringify(["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type))
+        .map(({ name, requestStart, responseEnd, nextHopProtocol }) =>
+          [new URL(name).pathname, requestStart, responseEnd, nextHopProtocol]))`,
     ) as string,
-  ) as [string, number, string][];
+  ) as [path: string, askedMs: number, endMs: number, protocol: string][];
   const files = entries.filter(([path]) => path.startsWith("/"));
-  const end = (name: string) => files.find(([path]) => path === name)![1];
-  const imageEnds = images.map((name) => end(`/${name}`));
+  const [, beginMs] = files[0]!;
+  const file = (name: string) => {
+    const [, askedMs, endMs] = files.find(([path]) => path === `/${name}`)!;
+    return { askedMs: askedMs - beginMs, endMs: endMs - beginMs };
+  };
+  const [style, script] = [file("style.css"), file("script.js")];
+  const blockingMs = Math.max(style.endMs, script.endMs);
+  const imageEnds = images.map((name) => file(name).endMs);
   return {
-    styleMs: end("/style.css"),
-    scriptMs: end("/script.js"),
+    styleMs: style.endMs,
+    scriptMs: script.endMs,
     firstImageMs: Math.min(...imageEnds),
     lastImageMs: Math.max(...imageEnds),
-    protocols: [...new Set(files.map(([, , protocol]) => protocol))],
+    overtaking: images.filter((name) => {
+      const { askedMs, endMs } = file(name);
+      return askedMs > style.askedMs && endMs < blockingMs;
+    }),
+    protocols: [...new Set(files.map(([, , , protocol]) => protocol))],
   };
 }
 
