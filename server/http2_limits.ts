@@ -42,6 +42,11 @@ export const TROUBLE_AT_ONCE_MAX = 100;
 /** How often more in each second. */
 export const TROUBLE_PER_SECOND = 33;
 /**
+ * How often a client may change the priority of what it has asked for, for each stream, before that is trouble. Browsers
+ * send three frames for each image that becomes visible or invisible, for a hundred images at once.
+ */
+export const PRIORITIES_PER_STREAM = 8;
+/**
  * The longest time from the announcement that the server stops until no new stream is served. `keepAliveMinTimeoutMs` may
  * be shorter.
  */
