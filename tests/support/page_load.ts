@@ -18,15 +18,15 @@ const STYLE_BYTES = 60_000;
 const SCRIPT_BYTES = 40_000;
 
 /** Returns a picture of noise (BMP, 24 bits a pixel). */
-function picture(seed: number): Uint8Array {
-  const bytes = new Uint8Array(54 + WIDTH * HEIGHT * 3);
+function picture(seed: number, height = HEIGHT): Uint8Array {
+  const bytes = new Uint8Array(54 + WIDTH * height * 3);
   const view = new DataView(bytes.buffer);
   bytes.set([0x42, 0x4d]);
   view.setUint32(2, bytes.length, true);
   view.setUint32(10, 54, true);
   view.setUint32(14, 40, true);
   view.setInt32(18, WIDTH, true);
-  view.setInt32(22, HEIGHT, true);
+  view.setInt32(22, height, true);
   view.setUint16(26, 1, true);
   view.setUint16(28, 24, true);
   bytes.set(noise(bytes.length - 54, seed), 54);
@@ -48,6 +48,15 @@ export const PAGE_FILES: Readonly<Record<string, string | Uint8Array>> = {
   "style.css": padded("body { color: rgb(1, 2, 3) }", STYLE_BYTES),
   "script.js": padded("globalThis.hasRun = true;", SCRIPT_BYTES),
   ...Object.fromEntries(images.map((name, i) => [name, picture(i + 1)])),
+};
+
+const gallery = Array.from({ length: 150 }, (_, i) => `picture${i}.bmp`);
+
+/** A page with more images than a client may ask for at once, all of them visible. Each has 12 KB. */
+export const GALLERY_FILES: Readonly<Record<string, string | Uint8Array>> = {
+  "index.html": `<!doctype html><title>gallery</title><link rel="icon" href="data:,"><body>` +
+    gallery.map((name) => `<img src="${name}" alt="" width="20" height="20">`).join("") + "</body>",
+  ...Object.fromEntries(gallery.map((name, i) => [name, picture(i + 1, 20)])),
 };
 
 /** Milliseconds from the request of the page until the last byte. */
@@ -76,13 +85,27 @@ export function pageCertificate(
   return { cert, key, flag: `--ignore-certificate-errors-spki-list=${pin}` };
 }
 
-/** Opens the page in a new browser, and returns its times. */
-export async function loadPage(browser: string, flag: string, port: number): Promise<PageTimes> {
-  await using page = await Page.start(browser, [flag]);
+/** Opens the page in a new browser, until all of it is there. The caller closes it. */
+async function openPage(browser: string, flag: string, port: number): Promise<Page> {
+  const page = await Page.start(browser, [flag]);
   await page.open(`https://localhost:${port}/`);
-  await page.until(`document.readyState === "complete" && globalThis.hasRun === true`);
-  const loaded = await page.evaluate("[...document.images].every((image) => image.naturalWidth > 0)");
-  if (loaded !== true) throw new Error(`not all images have come\n${page.consoleMessages.join("\n")}`);
+  await page.until(`document.readyState === "complete" && document.images.length > 0`);
+  const missing = await page.evaluate(
+    "[...document.images].filter((image) => image.naturalWidth === 0).length",
+  );
+  if (missing !== 0) throw new Error(`${missing} images have not come\n${page.consoleMessages.join("\n")}`);
+  return page;
+}
+
+/** Opens a page with images in a new browser. Throws if one does not come. */
+export async function loadImages(browser: string, flag: string, port: number): Promise<void> {
+  await using _ = await openPage(browser, flag, port);
+}
+
+/** Opens the page of {@linkcode PAGE_FILES} in a new browser, and returns its times. */
+export async function loadPage(browser: string, flag: string, port: number): Promise<PageTimes> {
+  await using page = await openPage(browser, flag, port);
+  await page.until("globalThis.hasRun === true");
   const entries = JSON.parse(
     await page.evaluate(
       `JSON.stringify(["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type))

@@ -9,6 +9,8 @@ import { assert, assertEquals } from "@std/assert";
 import { findBrowser } from "../support/browser.ts";
 import { patient } from "../support/deadline.ts";
 import {
+  GALLERY_FILES,
+  loadImages,
   loadPage,
   PAGE_FILES,
   pageCertificate,
@@ -83,3 +85,14 @@ Deno.test(
     }
   }),
 );
+
+Deno.test("a browser gets a page with 150 visible images, more than it may ask for at once", async () => {
+  const browser = await findBrowser();
+  if (browser === null) return;
+  using site = new Site(GALLERY_FILES);
+  using certificates = new TestCertificates();
+  const { cert, key, flag } = pageCertificate(certificates);
+  await using server = await startOwn({ root: site.root, cert, key });
+  await using line = new SlowLine(server.port, LINE);
+  await loadImages(browser, flag, line.port);
+});
