@@ -28,6 +28,10 @@ export const PULLED_BYTES_PER_TURN_MAX: number = 256 * KIB;
 export const FRAME_WRITE_BYTES_MAX: number = 64 * KIB;
 /** What may wait in the socket of a connection with several streams, or with one that the socket does not take at once. */
 export const UNSENT_BYTES_MAX: number = 16 * KIB;
+/** What is sent of a response that is not incremental before incremental ones of the same urgency get every other frame. */
+export const WHOLE_FIRST_BYTES: number = 256 * KIB;
+/** The rest of an older incremental response that gets every other frame even then. */
+export const FINISHED_BYTES: number = 64 * KIB;
 /** The buffer in which all connections put together the frames of a turn. */
 export const FRAME_GATHER_BYTES_MAX: number = 256 * KIB;
 /**
@@ -37,6 +41,11 @@ export const FRAME_GATHER_BYTES_MAX: number = 256 * KIB;
 export const TROUBLE_AT_ONCE_MAX = 100;
 /** How often more in each second. */
 export const TROUBLE_PER_SECOND = 33;
+/**
+ * How often a client may change the priority of what it has asked for, for each stream, before that is trouble. Browsers
+ * send three frames for each image that becomes visible or invisible, for a hundred images at once.
+ */
+export const PRIORITIES_PER_STREAM = 8;
 /**
  * The longest time from the announcement that the server stops until no new stream is served. `keepAliveMinTimeoutMs` may
  * be shorter.

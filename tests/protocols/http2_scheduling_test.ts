@@ -94,6 +94,21 @@ onAll("HTTP/2: incremental responses of the same urgency take turns, a frame eac
   }, poller);
 });
 
+onAll(
+  "HTTP/2: of the same urgency, a response that is not incremental comes before later incremental ones, and after 256 KB of it in turn with them",
+  async (poller) => {
+    await withServer({ http2: true, handler }, async ({ port }) => {
+      assertEquals(await order(port, [FILE, "u=2"], [FILE, "u=2, i"]), "3 3 3 5 5 5");
+      assertEquals(
+        await order(port, ["/100000/image/png", "u=2, i"], ["/100000/image/png", "u=2, i"], [FILE, "u=2"]),
+        `7 7 7 ${"3 5 ".repeat(7).trim()}`,
+      );
+      const large = await order(port, ["/300000/text/plain", "u=2"], [FILE, "u=2, i"]);
+      assertEquals(large, `${"3 ".repeat(16)}5 3 5 3 5 3`);
+    }, poller);
+  },
+);
+
 Deno.test("HTTP/2: without a priority, style sheets, fonts and scripts come before images, and these before the rest", async () => {
   await withServer({ http2: true, handler }, async ({ port }) => {
     const types = [
@@ -122,8 +137,8 @@ Deno.test("HTTP/2: what a handler says in Priority overrides the client, paramet
   await withServer({ http2: true, handler }, async ({ port }) => {
     const own = (text: string) => `${FILE}?${encodeURIComponent(text)}`;
     assertEquals(
-      await order(port, [FILE, "u=1"], [own("u=0"), "u=6"], [own("i"), "u=1"]),
-      "5 5 5 7 3 7 3 7 3",
+      await order(port, [FILE, "u=1, i"], [own("u=0"), "u=6"], [own("i"), "u=1"], [own("i=?0"), "u=1, i"]),
+      "5 5 5 3 9 3 9 3 9 7 7 7",
     );
     using wire = await Http2Wire.connect(port);
     await wire.send(headers(1, getFields(own("u=0, i"))));
@@ -217,16 +232,39 @@ Deno.test("HTTP/2: a flood of PRIORITY_UPDATE is sent away, also of one that cha
   });
 });
 
-Deno.test("HTTP/2: a page with a hundred images, each with a new priority, is no flood", async () => {
+Deno.test("HTTP/2: a page with a hundred images, the priority of each of which changes a few times, is no flood", async () => {
+  const changes: Record<string, (stream: number) => Uint8Array[]> = {
+    PRIORITY_UPDATE: (stream) => [priorityUpdate(stream, "u=2, i"), priorityUpdate(stream, "i")],
+    // Chromium sends up to three for each image that becomes visible
+    PRIORITY: (stream) => [1, 3, 5].map(() => frame(FrameType.PRIORITY, 0, stream, [0x80, 0, 0, 0, 219])),
+  };
   await withServer({ http2: true, handler }, async ({ port }) => {
-    using wire = await plugged(port);
-    for (let i = 0; i < 99; i++) {
-      await wire.send(headers(3 + 2 * i, getFields("/20000/image/png", ["priority", "i"])));
+    for (const [name, change] of Object.entries(changes)) {
+      using wire = await plugged(port);
+      const ids = Array.from({ length: 99 }, (_, i) => 3 + 2 * i);
+      for (const id of ids) await wire.send(headers(id, getFields("/20000/image/png", ["priority", "i"])));
+      await wire.send(...ids.flatMap(change), ...ids.flatMap(change));
+      await taken(wire);
+      await opened(wire, 100);
+      await wire.send(headers(301, getFields("/5/text/plain")));
+      assertEquals((await wire.response(301))?.body.length, 5, name);
     }
-    for (let i = 0; i < 99; i++) await wire.send(priorityUpdate(3 + 2 * i, "u=2, i"));
-    await taken(wire);
-    await opened(wire, 100);
-    await wire.send(headers(301, getFields("/5/text/plain")));
-    assertEquals((await wire.response(301))?.body.length, 5);
+  });
+});
+
+Deno.test("HTTP/2: new priorities of few streams, and after many requests, are a flood", async () => {
+  await withServer({ http2: true, handler }, async ({ port }) => {
+    for (const requests of [0, 1, 500]) {
+      using wire = await Http2Wire.connect(port);
+      for (let i = 0; i < requests; i++) {
+        await wire.send(headers(3 + 2 * i, getFields("/5/text/plain")));
+        await wire.response(3 + 2 * i);
+      }
+      const free = Math.min(requests, 100) * 8;
+      const priority = frame(FrameType.PRIORITY, 0, 1, [0, 0, 0, 0, 219]);
+      const sending = wire.send(...Array.from({ length: free + 200 }, () => priority)).catch(() => {});
+      assertEquals(await wire.goAwayCode(), ErrorCode.ENHANCE_YOUR_CALM, `${requests}`);
+      await sending;
+    }
   });
 });

@@ -52,7 +52,7 @@ export class FrameHandler {
         if (id === 0) return PROTOCOL_ERROR;
         if (end - start !== PRIORITY_BYTES) return this.#streamError(id, FRAME_SIZE_ERROR);
         if (readUint31(bytes, start) === id) return this.#streamError(id, PROTOCOL_ERROR); // RFC 7540 §5.3.1
-        this.#session.charge();
+        if (!this.#session.streams.takesPriority()) this.#session.charge();
         return NO_ERROR;
       case FrameType.RST_STREAM:
         return this.#reset(id, end - start);
@@ -132,7 +132,7 @@ export class FrameHandler {
     return NO_ERROR;
   }
 
-  /** Takes PRIORITY_UPDATE, whose value is ignored if it is no dictionary. The first one of an open stream is free. */
+  /** Takes PRIORITY_UPDATE, whose value is ignored if it is no dictionary. */
   #reprioritize(bytes: Bytes, start: number, end: number): ErrorCode {
     if (end - start < 4) return FRAME_SIZE_ERROR;
     const { streams } = this.#session;
@@ -140,8 +140,8 @@ export class FrameHandler {
     if (id % 2 === 0) return PROTOCOL_ERROR; // 0, or a stream of this side, which opens none
     const stream = streams.get(id);
     const priority = parsePriority(latin1(bytes, start + 4, end));
-    const isFirst = priority !== null && stream !== undefined && !stream.priority.isUpdated;
-    if ((!isFirst && !this.#session.charge()) || priority === null) return NO_ERROR;
+    const isUsual = priority !== null && streams.takesPriority();
+    if ((!isUsual && !this.#session.charge()) || priority === null) return NO_ERROR;
     if (stream !== undefined) stream.priority.update(priority);
     else if (streams.isIdle(id) && !streams.holdPriority(id, priority)) return PROTOCOL_ERROR;
     return NO_ERROR;

@@ -73,9 +73,10 @@ export class Responder implements StreamOwner, ContextOwner {
   /** Takes the request of a new stream. `status` is that of its head; 0 for one that is right. */
   admit(id: number, request: HttpRequest, status: number, hasEnded: boolean): void {
     const { context } = this.connection;
-    const { streams, streams: { count } } = this.#session;
-    if (count >= streams.countMax || streams.areHeadsFull) return this.refuse(id, ErrorCode.REFUSED_STREAM);
-    if (count > 0) this.#session.limitUnsent();
+    const { streams } = this.#session;
+    if (streams.count >= streams.countMax || streams.areHeadsFull) {
+      return this.refuse(id, ErrorCode.REFUSED_STREAM);
+    }
     if (status < 0) return this.#answer(id, request, errorResponse(-status), hasEnded);
     if (hasEnded) return this.#call(id, request, null);
     const stream = this.#keep(this.#open(id), request);
@@ -106,6 +107,7 @@ export class Responder implements StreamOwner, ContextOwner {
     const { settings, streams } = this.#session;
     const stream = new Stream(this, id, settings.initialWindowBytes, STREAM_WINDOW_BYTES);
     streams.add(stream);
+    this.#session.limitUnsent();
     return stream;
   }
 

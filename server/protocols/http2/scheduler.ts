@@ -4,6 +4,7 @@
  * Source: RFC 9218 §10.
  * @module
  */
+import { FINISHED_BYTES, WHOLE_FIRST_BYTES } from "../../http2_limits.ts";
 
 /** What the scheduler has to know of a stream. */
 export interface Scheduled {
@@ -12,17 +13,25 @@ export interface Scheduled {
   readonly isReady: boolean;
   /** True if there is data, for which the window of the connection is needed as well. */
   readonly isBlocked: boolean;
+  /** The bytes of its body that were sent. */
+  readonly sentBytes: number;
   readonly priority: {
     readonly urgency: number;
     readonly isIncremental: boolean;
     chosenIn: number;
   };
+  /** Returns true if more than `bytes` wait to be sent. */
+  hasMoreThan(bytes: number): boolean;
 }
 
 /**
  * Chooses streams: the most urgent first. Of the same urgency one goes after the other, in the order of the requests,
- * unless they are incremental; those take turns, a frame each. Where there are both, every other frame is for either kind, so
- * that neither keeps the other from the client.
+ * unless they are incremental; those take turns, a frame each.
+ *
+ * Where there are both, a stream that is not incremental goes first, because the client can use nothing of it before its end.
+ * Every other frame is for the incremental streams once it has sent {@linkcode WHOLE_FIRST_BYTES}, so that neither kind keeps the
+ * other from the client. Before that, every other frame is for an incremental stream that is older and almost at its end: it
+ * gets {@linkcode FINISHED_BYTES} at most.
  */
 export class Scheduler {
   /** True if another stream may be next although the last one has more to send. */
@@ -34,6 +43,7 @@ export class Scheduler {
   next<S extends Scheduled>(streams: Iterable<S>, hasWindow: boolean): S | null {
     let whole: S | null = null; // the first of those that go one after the other
     let part: S | null = null; // the incremental one that has waited longest
+    let ending: S | null = null; // the first incremental one that is almost at its end
     let urgency = Infinity;
     let incremental = 0;
     for (const stream of streams) {
@@ -41,17 +51,21 @@ export class Scheduler {
       if (priority.urgency > urgency || !stream.isReady || (!hasWindow && stream.isBlocked)) continue;
       if (priority.urgency < urgency) {
         urgency = priority.urgency;
-        whole = part = null;
+        whole = part = ending = null;
         incremental = 0;
       }
       if (!priority.isIncremental) {
         if (whole === null || stream.id < whole.id) whole = stream;
-      } else {
-        incremental++;
-        if (part === null || isBefore(stream, part)) part = stream;
+        continue;
       }
+      incremental++;
+      if (part === null || isBefore(stream, part)) part = stream;
+      if ((ending === null || stream.id < ending.id) && !stream.hasMoreThan(FINISHED_BYTES)) ending = stream;
     }
     this.takesTurns = incremental > 1 || (incremental === 1 && whole !== null);
+    if (whole !== null && whole.sentBytes < WHOLE_FIRST_BYTES) {
+      part = ending !== null && ending.id < whole.id ? ending : null;
+    }
     const isPart = part !== null && (whole === null || !this.#wasIncremental);
     const chosen = isPart ? part : whole;
     if (chosen === null) return null;

@@ -129,6 +129,12 @@ export class Stream implements Carrier<Exchange> {
     return this.#pieces.length > 0 || this.#fileLeft > 0;
   }
 
+  hasMoreThan(bytes: number): boolean {
+    let left = bytes - this.#fileLeft;
+    for (let i = 0; i < this.#pieces.length && left >= 0; i++) left -= this.#pieces[i]!.length;
+    return left < 0;
+  }
+
   // Carrier
 
   get connection(): Connection {

@@ -32,7 +32,6 @@ export class StreamSender {
       const hasMore = this.#write();
       left -= writer.length;
       const isTaken = writer.send();
-      if (hasMore && !isTaken) this.#session.limitUnsent();
       if (!hasMore || !isTaken) return hasMore;
     }
     return true;

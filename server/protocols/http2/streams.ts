@@ -8,6 +8,7 @@ import {
   CONNECTION_WINDOW_BYTES,
   DATA_CREDIT_BYTES,
   KEPT_HEAD_BYTES_MEAN,
+  PRIORITIES_PER_STREAM,
   WINDOW_CREDIT_BYTES_MAX,
   WINDOW_UPDATE_COST_BYTES,
 } from "../../http2_limits.ts";
@@ -37,6 +38,9 @@ export class Streams {
   #headBytes = 0;
   /** What WINDOW_UPDATE frames may cost without trouble, in bytes of data. */
   #credit: number = WINDOW_CREDIT_BYTES_MAX;
+  /** The streams that have begun since a priority was counted, and how many may come without trouble, for those before. */
+  #begun = 0;
+  #priorities = 0;
 
   constructor(countMax: number) {
     this.countMax = countMax;
@@ -50,6 +54,7 @@ export class Streams {
   begin(id: number): void {
     if (id > this.last + 2) this.closed.noteGap(this.last + 1, id - 2);
     this.last = id;
+    this.#begun++;
   }
 
   get(id: number): Stream | undefined {
@@ -99,6 +104,14 @@ export class Streams {
     if (this.#credit >= 0) return true;
     this.#credit = 0;
     return false;
+  }
+
+  /** Counts a new priority. Returns false for one more than browsers send for the streams of the connection. */
+  takesPriority(): boolean {
+    const most = this.countMax * PRIORITIES_PER_STREAM;
+    this.#priorities = Math.min(this.#priorities + this.#begun * PRIORITIES_PER_STREAM, most);
+    this.#begun = 0;
+    return this.#priorities > 0 && this.#priorities-- > 0;
   }
 
   /** True if data waits that the windows hold back. To be asked when nothing else holds it back. */
