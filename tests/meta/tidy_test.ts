@@ -151,7 +151,12 @@ Deno.test("no merge has left its marks", () => {
 });
 
 /** The files with bounds. The second has a part of those of the first. */
-const LIMITS = ["server/limits.ts", "server/shared_limits.ts", "handlers/site/limits.ts"];
+const LIMITS = [
+  "server/limits.ts",
+  "server/shared_limits.ts",
+  "server/http2_limits.ts",
+  "handlers/site/limits.ts",
+];
 
 function namesOfLimits(): string[] {
   return LIMITS.flatMap((file) =>

@@ -134,7 +134,7 @@ export class Responder implements StreamOwner, ContextOwner {
         ? tooManyRequests(waitSeconds)
         : (context.handler(request, this.#requestContext) ?? Promise.reject(noResponse())); // JavaScript may return undefined
     } catch (error) {
-      result = failureResponse(error, context);
+      result = failureResponse(error, request, context);
     } finally {
       this.#current = null;
     }
@@ -176,6 +176,7 @@ export class Responder implements StreamOwner, ContextOwner {
     const bodyLength = request.method === "HEAD" ? 0 : form.bytes.length - form.headLength;
     this.#responses.head(sent, id, bodyLength === 0);
     if (bodyLength > 0) this.#writeBody(form.bytes.subarray(form.headLength), id);
+    if (sent.closes) this.#session.leave();
     context.accounting.answered(fd, request, sent.status, bodyLength, context.reactor.turnMs);
   }
 
@@ -264,6 +265,7 @@ export class Responder implements StreamOwner, ContextOwner {
 
   sendHead(stream: Stream, response: HttpResponse, isEnd: boolean): void {
     this.#responses.head(response, stream.id, isEnd);
+    if (response.closes) this.#session.leave();
     if (isEnd) this.complete(stream);
     else stream.priority.begin(priorityOfRequest(stream.request), ResponseBlock.of(response));
   }
