@@ -14,13 +14,14 @@ import {
   headers,
   post,
   priorityUpdate,
+  reset,
   setting,
   update,
 } from "../support/http2_wire.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-const { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, CONTINUATION, GOAWAY } = FrameType;
+const { DATA, HEADERS, PRIORITY, SETTINGS, PING, CONTINUATION, GOAWAY } = FrameType;
 const { ENHANCE_YOUR_CALM, COMPRESSION_ERROR, PROTOCOL_ERROR, STREAM_CLOSED } = ErrorCode;
 
 /** A flood. */
@@ -44,7 +45,6 @@ export const LARGE_PATH = "/big";
 export const ENDLESS_PATH = "/never";
 
 const zeros = (count: number): Bytes => new Uint8Array(count);
-const reset = (stream: number) => frame(RST_STREAM, 0, stream, [0, 0, 0, ErrorCode.CANCEL]);
 const get = (stream: number, path: string) => headers(stream, getFields(path));
 const begun = (stream: number) => post(stream, ENDLESS_PATH);
 const calm = { codes: [ENHANCE_YOUR_CALM], reads: true };

@@ -155,6 +155,7 @@ const LIMITS = [
   "server/limits.ts",
   "server/shared_limits.ts",
   "server/http2_limits.ts",
+  "server/tls_limits.ts",
   "handlers/site/limits.ts",
 ];
 

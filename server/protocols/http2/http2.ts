@@ -13,6 +13,7 @@ import type { RequestTaker } from "../../exchange/request_taker.ts";
 import { Interest } from "../../loop/poller.ts";
 import {
   CONNECTION_WINDOW_BYTES,
+  FRAME_SHORT_BYTES_MAX,
   FRAMES_PER_LOOK,
   FRAMES_PER_TURN_MAX,
   STREAM_WINDOW_BYTES,
@@ -132,17 +133,20 @@ export class Http2 implements Protocol, Session {
     const { connection, connection: { input, context: { reactor } } } = this;
     if (!this.#hasGreeted) this.#greet();
     let frames = 0;
+    let isLong = false; // the last frame
     if (this.#hasPreface || this.#readPreface()) {
       while (!this.#hasEnded && !connection.retired && !this.writer.isFull && this.#isFrameWhole()) {
-        const isLate = frames % FRAMES_PER_LOOK === FRAMES_PER_LOOK - 1 && reactor.isLate;
+        const mayBeLate = frames % FRAMES_PER_LOOK === FRAMES_PER_LOOK - 1 || (frames > 0 && isLong);
+        const isLate = mayBeLate && reactor.isLate;
         if (frames++ === FRAMES_PER_TURN_MAX || isLate) { // the rest comes after other connections
           this.#pull();
           input.scanned = 0;
           return reactor.again(connection);
         }
         const { bytes, start } = input;
-        const end = start + FRAME_HEAD_BYTES + payloadLength(bytes, start);
-        input.start = end;
+        const length = payloadLength(bytes, start);
+        isLong = length > FRAME_SHORT_BYTES_MAX;
+        const end = input.start = start + FRAME_HEAD_BYTES + length;
         const code = this.#frames.take(
           bytes[start + TYPE_OFFSET]!,
           bytes[start + 4]!,

@@ -7,7 +7,7 @@
  */
 import type { Connection } from "../../connection/connection.ts";
 import { failureResponse, sendable } from "../../exchange/answer.ts";
-import { errorResponse, tooManyRequests } from "../../exchange/error_response.ts";
+import { sharedErrorResponse, tooManyRequests } from "../../exchange/error_response.ts";
 import { noResponse } from "../../exchange/pending_response.ts";
 import type { Exchange } from "../../exchange/exchange.ts";
 import { type ContextOwner, RequestContext } from "../../exchange/request_context.ts";
@@ -76,7 +76,7 @@ export class Responder implements StreamOwner, ContextOwner {
     const { streams, streams: { count } } = this.#session;
     if (count >= streams.countMax || streams.areHeadsFull) return this.refuse(id, ErrorCode.REFUSED_STREAM);
     if (count > 0) this.#session.limitUnsent();
-    if (status < 0) return this.#answer(id, request, errorResponse(-status), hasEnded);
+    if (status < 0) return this.#answer(id, request, sharedErrorResponse(-status), hasEnded);
     if (hasEnded) return this.#call(id, request, null);
     const stream = this.#keep(this.#open(id), request);
     if (request.contentLength > context.limits.bodyBytesMax) return stream.exchange.dismiss(413);

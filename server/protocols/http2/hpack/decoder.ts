@@ -86,6 +86,10 @@ export class HpackDecoder {
     const index = this.#integer(7);
     if (index <= 0 || index > STATIC_COUNT + this.table.count) return false;
     const { bytes, end, limit, gap } = receiver;
+    if (limit === 0) { // it takes nothing more
+      receiver.overflow();
+      return true;
+    }
     if (index <= STATIC_COUNT) {
       const name = STATIC_NAMES[index]!;
       const value = STATIC_VALUES[index]!;
