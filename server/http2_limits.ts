@@ -64,6 +64,8 @@ export const HEAD_BLOCK_RATIO_MAX = 4;
  * name costs the client one byte, however long it is.
  */
 export const DROPPED_NAMES_BYTES_MAX: number = 256 * KIB;
+/** The longest value of Priority or PRIORITY_UPDATE that is read. Those of clients have some 10 bytes. */
+export const PRIORITY_BYTES_MAX = 256;
 /** What a WINDOW_UPDATE costs, in bytes of data that the client is sent for it … */
 export const WINDOW_UPDATE_COST_BYTES = 512;
 /** … what DATA counts as beyond its bytes, unless the client's window has cut it short … */

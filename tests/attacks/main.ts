@@ -3,6 +3,7 @@
  * @module
  */
 import { Attackers, type Probe, residentBytes, startProgram, startServer } from "../support/attackers.ts";
+import { concat } from "../../server/http/bytes.ts";
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { type Program, programCommand, Site } from "../support/program.ts";
 import { Random, SEED } from "../support/random.ts";
@@ -235,7 +236,8 @@ async function pipelining(): Promise<void> {
 /** Floods of HTTP/2. V8's flag is that of the compiled program: without it, the garbage of any load takes up to 50 MiB. */
 async function http2(): Promise<void> {
   for (const flood of HTTP2_FLOODS) {
-    const bytes = floodBytes(flood, Math.min(Math.ceil(HTTP2_BYTES / flood.round(0, 3)[0]!.length), 50_000));
+    const roundBytes = concat(flood.round(0, 3)).length;
+    const bytes = floodBytes(flood, Math.min(Math.ceil(HTTP2_BYTES / roundBytes), 50_000));
     for (const count of [1, HTTP2_CLIENTS]) {
       await served([], async (program) => {
         await attackers.probe(program.port, 2, "/", "127.0.0.10", "http2"); // its code is compiled then

@@ -143,6 +143,9 @@ export class Http2Client extends SocketClient {
     switch (type) {
       case FrameType.SETTINGS:
         return; // acknowledged in advance, because the client's half may have ended by now
+      case FrameType.PING:
+        if (this.plan.halfCloses) return; // it finds out whether the client is there, which can not answer
+        throw new Error("a PING");
       case FrameType.WINDOW_UPDATE:
         if (stream === 0) this.#window += readUint32(payload, 0);
         else if (open !== undefined) {
