@@ -20,8 +20,10 @@ export const FRAME_BYTES_MAX: number = 16 * KIB;
 export const CONTINUATIONS_MAX = 8;
 /** Frames of one connection that are handled in a turn, before other connections get theirs … */
 export const FRAMES_PER_TURN_MAX = 32;
-/** … and fewer in a turn that is late, which is looked at after so many. */
+/** … and fewer in a turn that is late, which is looked at after so many … */
 export const FRAMES_PER_LOOK = 8;
+/** … or after a frame that is longer than this: a head of a few kilobytes may cost as much as a hundred short frames. */
+export const FRAME_SHORT_BYTES_MAX = 1024;
 /** What one connection sends of its streams in a turn. */
 export const PULLED_BYTES_PER_TURN_MAX: number = 256 * KIB;
 /** How much is put together before it is sent, if the socket takes all of it: what is put together cannot be overtaken. */
@@ -71,6 +73,8 @@ export const HEAD_BLOCK_RATIO_MAX = 4;
  * name costs the client one byte, however long it is.
  */
 export const DROPPED_NAMES_BYTES_MAX: number = 256 * KIB;
+/** The longest value of Priority or PRIORITY_UPDATE that is read. Those of clients have some 10 bytes. */
+export const PRIORITY_BYTES_MAX = 256;
 /** What a WINDOW_UPDATE costs, in bytes of data that the client is sent for it … */
 export const WINDOW_UPDATE_COST_BYTES = 512;
 /** … what DATA counts as beyond its bytes, unless the client's window has cut it short … */

@@ -5,6 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Fields, type Handler, type HandlerContext, HttpResponse } from "../../mod.ts";
 import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
+import { withTrailers, withWire } from "../support/http2_serving.ts";
 import { frame, getFields, headers, Http2Wire, post, setting } from "../support/http2_wire.ts";
 import { onAll, withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";
@@ -12,24 +13,6 @@ import { sleep } from "../support/sleep.ts";
 const { HEADERS, CONTINUATION, DATA } = FrameType;
 const encoder = new TextEncoder();
 const LINK = "</style.css>; rel=preload; as=style";
-
-/** A body of `text`, with trailers. */
-function withTrailers(text: string, trailers: () => Fields | Promise<Fields>): HttpResponse {
-  const stream = ReadableStream.from(text === "" ? [] : [encoder.encode(text)]);
-  return new HttpResponse(200, [["Trailer", "Server-Timing"]], { stream, length: null, trailers });
-}
-
-/** Serves `handler` to one client. */
-function withWire(
-  handler: Handler,
-  test: (wire: Http2Wire, errors: string[]) => Promise<void>,
-  settings?: Uint8Array,
-): Promise<void> {
-  return withServer({ http2: true, handler }, async ({ port, errors }) => {
-    using wire = await Http2Wire.connect(port, settings);
-    await test(wire, errors);
-  });
-}
 
 onAll(
   "HTTP/2: early hints come before the response, at once or later, as often as they are sent",

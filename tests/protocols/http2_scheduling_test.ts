@@ -17,11 +17,12 @@ import {
   setting,
   update,
 } from "../support/http2_wire.ts";
+import { seen } from "../support/http2_serving.ts";
 import { sizedHandler as handler } from "../support/sized_handler.ts";
 import { onAll, withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";
 
-const { DATA, PING } = FrameType;
+const { DATA } = FrameType;
 const CONNECTION_WINDOW = 65_535;
 const PLUG = "/200000/text/plain";
 
@@ -31,12 +32,6 @@ async function plugged(port: number): Promise<Http2Wire> {
   await wire.send(headers(1, getFields(PLUG, ["priority", "u=7"])));
   for (let left = CONNECTION_WINDOW; left > 0;) left -= (await wire.expect(DATA)).payload.length;
   return wire;
-}
-
-/** Waits until the server has taken all frames that were sent. */
-async function taken(wire: Http2Wire): Promise<void> {
-  await wire.send(frame(PING, 0, 0, new Uint8Array(8)));
-  await wire.expect(PING);
 }
 
 /** Opens the window. Returns the streams of the frames with data that come until `ends` streams have ended. */
@@ -65,7 +60,7 @@ async function order(
       )
     ),
   );
-  await taken(wire);
+  await seen(wire);
   return await opened(wire, requests.length);
 }
 
@@ -151,11 +146,11 @@ Deno.test("HTTP/2: PRIORITY_UPDATE moves a response, in the middle of it, before
     {
       using wire = await plugged(port);
       await wire.send(headers(3, getFields(FILE, ["priority", "u=1"])), headers(5, getFields(FILE)));
-      await taken(wire);
+      await seen(wire);
       await wire.send(update(0, 16_384));
       assertEquals((await wire.expect(DATA)).stream, 3);
       await wire.send(priorityUpdate(3, "u=6"), priorityUpdate(1, "u=5"));
-      await taken(wire);
+      await seen(wire);
       const frames = (await opened(wire, 3)).split(" ");
       assertEquals(frames.filter((id) => id !== "1").join(" "), "5 5 5 3 3");
       assertEquals(frames.lastIndexOf("1") < frames.indexOf("3"), true);
@@ -169,7 +164,7 @@ Deno.test("HTTP/2: PRIORITY_UPDATE moves a response, in the middle of it, before
         priorityUpdate(9, "u=0,"), // ignored
         ...[3, 5, 7, 9].map((id) => headers(id, getFields(FILE, ["priority", "u=4"]))),
       );
-      await taken(wire);
+      await seen(wire);
       assertEquals(await opened(wire, 4), "7 7 7 5 5 5 3 3 3 9 9 9");
     }
   });
@@ -210,9 +205,9 @@ Deno.test("HTTP/2: priorities of more streams than may be open end the connectio
     for (let i = 0; i < 50; i++) await wire.send(priorityUpdate(107 + 2 * i, "u=1"));
     await sleep(1500);
     for (let i = 50; i < 99; i++) await wire.send(priorityUpdate(107 + 2 * i, "u=1"));
-    await taken(wire);
+    await seen(wire);
     await wire.send(headers(107, getFields(PLUG)), priorityUpdate(501, "u=0"));
-    await taken(wire); // 98 early ones, one stream, and this one
+    await seen(wire); // 98 early ones, one stream, and this one
     await wire.send(priorityUpdate(503, "u=0"));
     assertEquals(await wire.goAwayCode(), ErrorCode.PROTOCOL_ERROR);
   });
@@ -244,7 +239,7 @@ Deno.test("HTTP/2: a page with a hundred images, the priority of each of which c
       const ids = Array.from({ length: 99 }, (_, i) => 3 + 2 * i);
       for (const id of ids) await wire.send(headers(id, getFields("/20000/image/png", ["priority", "i"])));
       await wire.send(...ids.flatMap(change), ...ids.flatMap(change));
-      await taken(wire);
+      await seen(wire);
       await opened(wire, 100);
       await wire.send(headers(301, getFields("/5/text/plain")));
       assertEquals((await wire.response(301))?.body.length, 5, name);
@@ -266,5 +261,14 @@ Deno.test("HTTP/2: new priorities of few streams, and after many requests, are a
       assertEquals(await wire.goAwayCode(), ErrorCode.ENHANCE_YOUR_CALM, `${requests}`);
       await sending;
     }
+  });
+});
+
+Deno.test("HTTP/2: a priority that is longer than any client's is not read", async () => {
+  await withServer({ http2: true, handler }, async ({ port, errors }) => {
+    const padded = (length: number) => `u=0;x="${"y".repeat(length - 8)}"`;
+    assertEquals(await order(port, [FILE, "u=5"], [FILE, padded(256)]), "5 5 5 3 3 3");
+    assertEquals(await order(port, [FILE, "u=5"], [FILE, padded(257)]), "3 3 3 5 5 5");
+    assertEquals(errors, []);
   });
 });

@@ -79,6 +79,11 @@ export function update(stream: number, by: number): Uint8Array<ArrayBuffer> {
   return frame(FrameType.WINDOW_UPDATE, 0, stream, payload);
 }
 
+/** Returns RST_STREAM, by default with CANCEL. */
+export function reset(stream: number, code = 8): Uint8Array<ArrayBuffer> {
+  return frame(FrameType.RST_STREAM, 0, stream, [0, 0, 0, code]);
+}
+
 /** Returns HEADERS of a POST whose body follows. */
 export function post(stream: number, path: string, ...more: Lines): Uint8Array<ArrayBuffer> {
   return headers(stream, [[":method", "POST"], ...getFields(path).slice(1), ...more], 0);

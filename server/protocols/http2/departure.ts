@@ -33,8 +33,9 @@ export class Departure {
     return this.#streams.lastServed !== INT31_MAX;
   }
 
-  /** Announces the end. Until the client knows, its requests are served. */
+  /** Announces the end, once. Until the client knows, its requests are served. */
   announce(): void {
+    if (this.untilMs !== Infinity || this.hasToldLast) return;
     const { reactor, limits: { keepAliveMinTimeoutMs } } = this.#connection.context;
     const waitMs = Math.min(keepAliveMinTimeoutMs, LAST_STREAM_WAIT_MS);
     if (waitMs === 0) return this.tellLast();

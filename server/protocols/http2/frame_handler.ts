@@ -5,6 +5,7 @@
  * @module
  */
 import { latin1 } from "../../http/characters.ts";
+import { PRIORITY_BYTES_MAX } from "../../http2_limits.ts";
 import { ErrorCode } from "./errors.ts";
 import { Flag, FrameType, readUint31 } from "./frame.ts";
 import { parsePriority } from "./priority.ts";
@@ -132,14 +133,15 @@ export class FrameHandler {
     return NO_ERROR;
   }
 
-  /** Takes PRIORITY_UPDATE, whose value is ignored if it is no dictionary. */
+  /** Takes PRIORITY_UPDATE, whose value is ignored if it is too long, or no dictionary. */
   #reprioritize(bytes: Bytes, start: number, end: number): ErrorCode {
     if (end - start < 4) return FRAME_SIZE_ERROR;
     const { streams } = this.#session;
     const id = readUint31(bytes, start);
     if (id % 2 === 0) return PROTOCOL_ERROR; // 0, or a stream of this side, which opens none
     const stream = streams.get(id);
-    const priority = parsePriority(latin1(bytes, start + 4, end));
+    const isLong = end - start - 4 > PRIORITY_BYTES_MAX;
+    const priority = isLong ? null : parsePriority(latin1(bytes, start + 4, end));
     const isUsual = priority !== null && streams.takesPriority();
     if ((!isUsual && !this.#session.charge()) || priority === null) return NO_ERROR;
     if (stream !== undefined) stream.priority.update(priority);

@@ -19,8 +19,6 @@ export class FrameWriter {
   #takenBytes = 0;
   /** What was written since the socket takes nothing. */
   #untakenBytes = 0;
-  /** The total of what was sent, or waits for the socket. */
-  writtenBytes = 0;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -113,7 +111,6 @@ export class FrameWriter {
     const length = this.#length;
     if (length === 0) return true;
     this.#length = 0;
-    this.writtenBytes += length;
     this.#untakenBytes = this.#connection.isBlocked ? this.#untakenBytes + length : 0;
     const { output, transport, fd, context: { buffers, accounting } } = this.#connection;
     let sent = output.sendAlone(transport, fd, buffers, shared.subarray(0, length));

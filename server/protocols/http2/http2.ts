@@ -13,6 +13,7 @@ import type { RequestTaker } from "../../exchange/request_taker.ts";
 import { Interest } from "../../loop/poller.ts";
 import {
   CONNECTION_WINDOW_BYTES,
+  FRAME_SHORT_BYTES_MAX,
   FRAMES_PER_LOOK,
   FRAMES_PER_TURN_MAX,
   STREAM_WINDOW_BYTES,
@@ -65,12 +66,12 @@ export class Http2 implements Protocol, Session {
   #idleAfter = -1;
   /** The instant by which the head that has begun must be complete: at first, the client's settings. */
   headUntilMs: number = Infinity;
-  /**
-   * The instant by which a frame that has begun must be complete; Infinity if there is none. DATA has the rate of its body.
-   */
+  /** The instant by which a frame that has begun must be complete; Infinity if there is none, and for DATA, which has a rate. */
   #frameUntilMs: number = Infinity;
   /** The PING for a client that has ended its half was sent. */
   #hasProbed = false;
+  /** Event streams know that the server stops. */
+  #isDraining = false;
   /** GOAWAY with an error was sent, or the client was silent for too long. */
   #hasEnded = false;
 
@@ -80,7 +81,7 @@ export class Http2 implements Protocol, Session {
     this.streams = new Streams(connection.context.limits.streamsMax);
     this.#taker = taker;
     this.writer = new FrameWriter(connection);
-    this.#stall = new Stall(connection, this.writer, this.streams);
+    this.#stall = new Stall(connection, this.streams);
     this.#departure = new Departure(connection, this.writer, this.streams);
     this.#responder = new Responder(this, taker);
     this.#frames = new FrameHandler(this, this.#responder);
@@ -132,17 +133,20 @@ export class Http2 implements Protocol, Session {
     const { connection, connection: { input, context: { reactor } } } = this;
     if (!this.#hasGreeted) this.#greet();
     let frames = 0;
+    let isLong = false; // the last frame
     if (this.#hasPreface || this.#readPreface()) {
       while (!this.#hasEnded && !connection.retired && !this.writer.isFull && this.#isFrameWhole()) {
-        const isLate = frames % FRAMES_PER_LOOK === FRAMES_PER_LOOK - 1 && reactor.isLate;
+        const mayBeLate = frames % FRAMES_PER_LOOK === FRAMES_PER_LOOK - 1 || (frames > 0 && isLong);
+        const isLate = mayBeLate && reactor.isLate;
         if (frames++ === FRAMES_PER_TURN_MAX || isLate) { // the rest comes after other connections
           this.#pull();
           input.scanned = 0;
           return reactor.again(connection);
         }
         const { bytes, start } = input;
-        const end = start + FRAME_HEAD_BYTES + payloadLength(bytes, start);
-        input.start = end;
+        const length = payloadLength(bytes, start);
+        isLong = length > FRAME_SHORT_BYTES_MAX;
+        const end = input.start = start + FRAME_HEAD_BYTES + length;
         const code = this.#frames.take(
           bytes[start + TYPE_OFFSET]!,
           bytes[start + 4]!,
@@ -226,23 +230,18 @@ export class Http2 implements Protocol, Session {
   }
 
   #noteBusy(): void {
-    if (this.#idleAfter < 0) return;
+    if (this.#idleAfter >= 0) this.connection.keeper.noteBusy(this.connection);
     this.#idleAfter = -1;
-    this.connection.keeper.noteBusy(this.connection);
   }
 
   onDeadline(): void {
-    const { reactor: { now }, limits: { sendTimeoutMs, sendRateMin } } = this.connection.context;
-    if (this.#stall.isTooLong || now >= this.headUntilMs || now >= this.#frameUntilMs) {
-      this.#fail(ErrorCode.NO_ERROR);
-    } else {
+    const { reactor: { now } } = this.connection.context;
+    const slow = this.#stall.tooSlow();
+    if (slow === null || now >= this.headUntilMs || now >= this.#frameUntilMs) this.#fail(ErrorCode.NO_ERROR);
+    else {
       if (now >= this.#departure.untilMs) this.#departure.tellLast();
       this.streams.dismissLate(now);
-      for (const stream of this.streams.all()) { // while others go on
-        if (stream.isTooSlow(now, sendTimeoutMs, sendRateMin)) {
-          this.#responder.resetStream(stream, ErrorCode.CANCEL);
-        }
-      }
+      for (const stream of slow) this.#responder.resetStream(stream, ErrorCode.CANCEL); // while others go on
     }
     this.#pull();
     this.connection.settle();
@@ -263,12 +262,15 @@ export class Http2 implements Protocol, Session {
 
   drain(): void {
     if (!this.#hasGreeted) this.#greet();
-    if (this.#departure.untilMs === Infinity && !this.#isEnding) {
-      this.#departure.announce();
-      this.writer.send();
-      for (const { exchange } of this.streams.all()) exchange.drain();
-    }
+    this.leave();
+    this.writer.send();
+    if (!this.#isDraining) { for (const { exchange } of this.streams.all()) exchange.drain(); }
+    this.#isDraining = true;
     this.connection.settle();
+  }
+
+  leave(): void {
+    if (!this.#isEnding) this.#departure.announce();
   }
 
   /** Takes no further request, and ends the connection once what has started is sent. */
@@ -303,9 +305,8 @@ export class Http2 implements Protocol, Session {
 
   /** Sends what is written, and what may be. */
   #pull(): void {
-    const { connection } = this;
+    const { connection, writer } = this;
     if (connection.retired) return;
-    const { writer } = this;
     const returned = this.#hasEnded ? 0 : this.streams.takeReturned();
     if (returned > 0) writer.number(FrameType.WINDOW_UPDATE, 0, returned);
     this.#hasMore = !this.#hasEnded && this.#responder.pull();

@@ -7,7 +7,7 @@
  */
 import type { Connection } from "../../connection/connection.ts";
 import { failureResponse, sendable } from "../../exchange/answer.ts";
-import { errorResponse, tooManyRequests } from "../../exchange/error_response.ts";
+import { sharedErrorResponse, tooManyRequests } from "../../exchange/error_response.ts";
 import { noResponse } from "../../exchange/pending_response.ts";
 import type { Exchange } from "../../exchange/exchange.ts";
 import { type ContextOwner, RequestContext } from "../../exchange/request_context.ts";
@@ -77,7 +77,7 @@ export class Responder implements StreamOwner, ContextOwner {
     if (streams.count >= streams.countMax || streams.areHeadsFull) {
       return this.refuse(id, ErrorCode.REFUSED_STREAM);
     }
-    if (status < 0) return this.#answer(id, request, errorResponse(-status), hasEnded);
+    if (status < 0) return this.#answer(id, request, sharedErrorResponse(-status), hasEnded);
     if (hasEnded) return this.#call(id, request, null);
     const stream = this.#keep(this.#open(id), request);
     if (request.contentLength > context.limits.bodyBytesMax) return stream.exchange.dismiss(413);
@@ -136,7 +136,7 @@ export class Responder implements StreamOwner, ContextOwner {
         ? tooManyRequests(waitSeconds)
         : (context.handler(request, this.#requestContext) ?? Promise.reject(noResponse())); // JavaScript may return undefined
     } catch (error) {
-      result = failureResponse(error, context);
+      result = failureResponse(error, request, context);
     } finally {
       this.#current = null;
     }
@@ -178,6 +178,7 @@ export class Responder implements StreamOwner, ContextOwner {
     const bodyLength = request.method === "HEAD" ? 0 : form.bytes.length - form.headLength;
     this.#responses.head(sent, id, bodyLength === 0);
     if (bodyLength > 0) this.#writeBody(form.bytes.subarray(form.headLength), id);
+    if (sent.closes) this.#session.leave();
     context.accounting.answered(fd, request, sent.status, bodyLength, context.reactor.turnMs);
   }
 
@@ -266,6 +267,7 @@ export class Responder implements StreamOwner, ContextOwner {
 
   sendHead(stream: Stream, response: HttpResponse, isEnd: boolean): void {
     this.#responses.head(response, stream.id, isEnd);
+    if (response.closes) this.#session.leave();
     if (isEnd) this.complete(stream);
     else stream.priority.begin(priorityOfRequest(stream.request), ResponseBlock.of(response));
   }

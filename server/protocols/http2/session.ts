@@ -23,6 +23,8 @@ export interface Session {
   limitUnsent(): void;
   /** Counts what costs this side more than the client. Returns false if the connection has ended for that. */
   charge(): boolean;
+  /** Announces the end, since a response says that the connection ends. Further requests of the client come on another one. */
+  leave(): void;
   /** Takes the answer to a PING. */
   pong(payload: Uint8Array): void;
 }

@@ -4,20 +4,21 @@
  */
 import type { Connection } from "../../connection/connection.ts";
 import { MinimumRate } from "../../connection/minimum_rate.ts";
-import type { FrameWriter } from "./frame_writer.ts";
+import type { Stream } from "./stream.ts";
 import type { Streams } from "./streams.ts";
 
 /** The windows of one connection. */
 export class Stall {
   readonly #connection: Connection;
-  readonly #writer: FrameWriter;
   readonly #streams: Streams;
-  /** The rate at which the client takes what its windows hold back; null while they hold back nothing. */
+  /**
+   * The rate at which the client takes what its windows hold back; null while they hold back nothing. Only data counts:
+   * answers without any, which need no window, are no progress.
+   */
   #rate: MinimumRate | null = null;
 
-  constructor(connection: Connection, writer: FrameWriter, streams: Streams) {
+  constructor(connection: Connection, streams: Streams) {
     this.#connection = connection;
-    this.#writer = writer;
     this.#streams = streams;
   }
 
@@ -30,7 +31,7 @@ export class Stall {
     }
     if (this.#rate === null) {
       this.#rate = new MinimumRate();
-      this.#rate.begin(reactor.now, this.#writer.writtenBytes);
+      this.#rate.begin(reactor.now, this.#streams.dataBytes);
     }
     let untilMs = this.#rate.nextMs(reactor.now, limits.sendTimeoutMs);
     for (const stream of this.#streams.all()) {
@@ -39,9 +40,17 @@ export class Stall {
     return untilMs;
   }
 
-  /** True if the client takes too little. */
-  get isTooLong(): boolean {
+  /**
+   * Returns the streams of which the client takes too little: of each by itself, or of all together. Null if it does not open the
+   * window of the connection for them.
+   */
+  tooSlow(): readonly Stream[] | null {
     const { reactor: { now }, limits: { sendTimeoutMs, sendRateMin } } = this.#connection.context;
-    return this.#rate?.isTooSlow(now, this.#writer.writtenBytes, sendTimeoutMs, sendRateMin) === true;
+    const { dataBytes, window } = this.#streams;
+    const areAll = this.#rate?.isTooSlow(now, dataBytes, sendTimeoutMs, sendRateMin) === true;
+    if (areAll && window.bytes <= 0) return null;
+    return Array.from(this.#streams.all()).filter((stream) =>
+      stream.isTooSlow(now, sendTimeoutMs, sendRateMin) || (areAll && stream.isBlocked)
+    );
   }
 }

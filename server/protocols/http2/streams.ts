@@ -36,6 +36,8 @@ export class Streams {
   #early: Map<number, Priority> | null = null;
   /** The bytes of the heads that the streams' requests keep. */
   #headBytes = 0;
+  /** The total of the data that was written on all streams. */
+  dataBytes = 0;
   /** What WINDOW_UPDATE frames may cost without trouble, in bytes of data. */
   #credit: number = WINDOW_CREDIT_BYTES_MAX;
   /** The streams that have begun since a priority was counted, and how many may come without trouble, for those before. */
@@ -95,6 +97,7 @@ export class Streams {
 
   /** Lets the client answer what it is sent with WINDOW_UPDATE: DATA of `bytes`, which its window may have cut short. */
   earn(bytes: number, isCut: boolean): void {
+    this.dataBytes += bytes;
     this.#credit += isCut ? bytes : bytes + DATA_CREDIT_BYTES;
   }
 
@@ -160,9 +163,14 @@ export class Streams {
     return counts;
   }
 
-  /** Widens the windows of all streams (§6.9.2). Returns false if one would be wider than 2³¹−1. */
-  widenAll(bytes: number): boolean {
-    for (const { window } of this.#open.values()) if (!window.widen(bytes)) return false;
+  /**
+   * Widens the windows of all streams (§6.9.2), in between by `mostBytes`. Returns false if one would be wider than 2³¹−1.
+   */
+  widenAll(bytes: number, mostBytes: number): boolean {
+    for (const { window } of this.#open.values()) {
+      if (!window.widen(mostBytes)) return false;
+      window.bytes += bytes - mostBytes;
+    }
     return true;
   }
 
