@@ -116,10 +116,10 @@ export class FrameWriter {
     this.writtenBytes += length;
     this.#untakenBytes = this.#connection.isBlocked ? this.#untakenBytes + length : 0;
     const { output, transport, fd, context: { buffers, accounting } } = this.#connection;
-    let sent = output.sendAlone(transport, fd, buffers, shared.subarray(0, length));
+    let sent = output.sendAlone(transport, fd, buffers, shared, length);
     if (sent < 0) sent = 0; // the next attempt shows the error
     if (sent > 0) accounting.counters.send(sent);
-    output.append(buffers, shared, sent, length);
+    if (sent < length) output.append(buffers, shared, sent, length);
     const isTaken = sent === length && transport.wants(fd) === Interest.NONE;
     this.#takenBytes = isTaken ? Math.min(this.#takenBytes + length, 2 * FRAME_WRITE_BYTES_MAX) : 0;
     return isTaken;
