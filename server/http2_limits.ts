@@ -26,8 +26,13 @@ export const FRAMES_PER_LOOK = 8;
 export const FRAME_SHORT_BYTES_MAX = 1024;
 /** What one connection sends of its streams in a turn. */
 export const PULLED_BYTES_PER_TURN_MAX: number = 256 * KIB;
-/** How much is put together before it is sent, if the socket takes all of it: what is put together cannot be overtaken. */
-export const FRAME_WRITE_BYTES_MAX: number = 64 * KIB;
+/**
+ * How much is put together before it is sent, if the socket takes all of it: what is put together cannot be overtaken. With one more
+ * frame it is no more than TLS takes at a time. It is half of what the client has taken without a pause, less …
+ */
+export const FRAME_WRITE_BYTES_MAX: number = 108 * KIB;
+/** … this for each millisecond that has passed: a slower client, or one that was idle, gets little at a time. */
+export const TAKEN_BYTES_PER_MS: number = 2 * KIB;
 /** What may wait in the socket of a connection with several streams, or with one that the socket does not take at once. */
 export const UNSENT_BYTES_MAX: number = 16 * KIB;
 /** What is sent of a response that is not incremental before incremental ones of the same urgency get every other frame. */

@@ -166,11 +166,11 @@ class Fake {
   }
 }
 
-/** Returns the streams that send the next frames, up to `most`, as the responder takes them. */
-function order(scheduler: Scheduler, streams: Fake[], most = 100): string {
+/** Returns the streams that send the next frames of a turn, up to `most`, as the sender takes them. */
+function order(scheduler: Scheduler<Fake>, streams: Fake[], most = 100): string {
   const ids: number[] = [];
   while (ids.length < most) {
-    const next = scheduler.next(streams, true);
+    const next = scheduler.following(true) ?? scheduler.next(streams, true);
     if (next === null) break;
     do {
       next.frames--;
@@ -178,6 +178,7 @@ function order(scheduler: Scheduler, streams: Fake[], most = 100): string {
       ids.push(next.id);
     } while (!scheduler.takesTurns && next.isReady && ids.length < most);
   }
+  scheduler.forget();
   return ids.join(" ");
 }
 
@@ -191,8 +192,24 @@ Deno.test("Streams of the same urgency send one after the other, in the order of
   assertEquals(order(new Scheduler(), streams), "1 1 3 3 5 5 5");
 });
 
+Deno.test("Streams that go one after the other are looked at once in a turn, and a new one that is urgent is next in another", () => {
+  const scheduler = new Scheduler<Fake>();
+  const streams = [new Fake(1, 2, "u=5"), new Fake(3, 2), new Fake(5, 2), new Fake(7, 2)];
+  let looks = 0;
+  const counted = {
+    *[Symbol.iterator]() {
+      looks++;
+      yield* streams;
+    },
+  } as Fake[];
+  assertEquals(order(scheduler, counted, 5), "3 3 5 5 7");
+  assertEquals(looks, 1);
+  streams.push(new Fake(9, 1, "u=0"));
+  assertEquals(order(scheduler, counted), "9 7 1 1");
+});
+
 Deno.test("Incremental streams of the same urgency take turns, a frame each, and a new one comes soon", () => {
-  const scheduler = new Scheduler();
+  const scheduler = new Scheduler<Fake>();
   const streams = [new Fake(1, 3, "i"), new Fake(3, 3, "i"), new Fake(5, 1, "i")];
   assertEquals(order(scheduler, streams, 4), "1 3 5 1");
   streams.push(new Fake(7, 2, "i"));
@@ -223,7 +240,7 @@ Deno.test("A stream that is not incremental does not delay a more urgent one tha
 });
 
 Deno.test("A stream that its window holds back lets the less urgent ones send", () => {
-  const scheduler = new Scheduler();
+  const scheduler = new Scheduler<Fake>();
   const held = new Fake(1, 2, "u=0");
   held.isHeldBack = true;
   const streams = [held, new Fake(3, 3, "u=7")];
@@ -233,7 +250,7 @@ Deno.test("A stream that its window holds back lets the less urgent ones send", 
 });
 
 Deno.test("Without a window of the connection only ends are sent", () => {
-  const scheduler = new Scheduler();
+  const scheduler = new Scheduler<Fake>();
   const data = new Fake(1, 1, "u=0");
   const end = Object.defineProperty(new Fake(3, 1, "u=7"), "isBlocked", { value: false });
   assertEquals(scheduler.next([data, end], false), end);

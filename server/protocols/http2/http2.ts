@@ -182,9 +182,11 @@ export class Http2 implements Protocol, Session {
     const { connection, streams, connection: { keeper, context: { keepAlive } } } = this;
     this.#taker?.sent();
     let untilMs = Math.min(this.headUntilMs, this.#frameUntilMs, this.#departure.untilMs);
-    for (const stream of streams.all()) {
-      stream.exchange.update();
-      untilMs = Math.min(untilMs, stream.bodyUntilMs);
+    if (streams.count > 0) {
+      for (const stream of streams.all()) {
+        stream.exchange.update();
+        untilMs = Math.min(untilMs, stream.bodyUntilMs);
+      }
     }
     if (connection.retired || connection.isBlocked) return;
     if (this.#hasMore) connection.context.reactor.again(connection); // other connections come first

@@ -176,8 +176,8 @@ export class Responder implements StreamOwner, ContextOwner {
     }
     const form = HttpResponse.http1(sent);
     const bodyLength = request.method === "HEAD" ? 0 : form.bytes.length - form.headLength;
-    this.#responses.head(sent, id, bodyLength === 0);
-    if (bodyLength > 0) this.#writeBody(form.bytes.subarray(form.headLength), id);
+    const block = this.#responses.head(sent, id, bodyLength === 0);
+    if (bodyLength > 0) this.#writeBody(block.bodyOf(form), id);
     if (sent.closes) this.#session.leave();
     context.accounting.answered(fd, request, sent.status, bodyLength, context.reactor.turnMs);
   }

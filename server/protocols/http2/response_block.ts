@@ -22,6 +22,7 @@ const OF_CONNECTION = /^(connection|keep-alive|transfer-encoding|upgrade|proxy-c
 const AROUND = /^[\t ]+|[\t ]+$/g;
 /** The distance between two frames of one block. */
 const STRIDE = FRAME_HEAD_BYTES + FRAME_BYTES_MAX;
+const NOTHING: Bytes = new Uint8Array(0);
 const encoder = new HpackEncoder();
 const blocks = new WeakMap<HttpResponse, ResponseBlock>();
 
@@ -74,6 +75,9 @@ export class ResponseBlock implements ResponsePriority {
   /** The date is the first field, and so in the first frame. −1 for one that the response has itself. */
   readonly #dateOffset: number;
   #dateSeconds = -1;
+  /** The part of `#bodyIn` that is the body. A view is made once for many requests. */
+  #body: Bytes = NOTHING;
+  #bodyIn: Bytes = NOTHING;
 
   /** Returns the block of `response`. */
   static of(response: HttpResponse): ResponseBlock {
@@ -118,6 +122,15 @@ export class ResponseBlock implements ResponsePriority {
     if (this.#dateOffset < 0 || this.#dateSeconds === clock.seconds) return;
     this.#dateSeconds = clock.seconds;
     bytes.set(clock.bytes, this.#dateOffset);
+  }
+
+  /** Returns the body that is part of `form`, that of the response. */
+  bodyOf({ bytes, headLength }: Http1Form): Bytes {
+    if (this.#bodyIn !== bytes) { // other fields for connections of HTTP/1 have moved it
+      this.#bodyIn = bytes;
+      this.#body = bytes.subarray(headLength);
+    }
+    return this.#body;
   }
 
   /** The block without its frames. */

@@ -31,12 +31,13 @@ export class ResponseWriter {
     this.#clock = clock;
   }
 
-  /** Writes the head of `response`. `isEnd` tells that nothing follows. */
-  head(response: HttpResponse, stream: number, isEnd: boolean): void {
+  /** Writes the head of `response`, and returns its block. `isEnd` tells that nothing follows. */
+  head(response: HttpResponse, stream: number, isEnd: boolean): ResponseBlock {
     const block = ResponseBlock.of(response);
     block.stamp(stream, isEnd, this.#clock);
-    if (!this.#settings.hasShrunkTable) return this.#writer.whole(block.bytes);
-    this.#section(block.payload, isEnd ? Flag.END_STREAM : 0, stream);
+    if (this.#settings.hasShrunkTable) this.#section(block.payload, isEnd ? Flag.END_STREAM : 0, stream);
+    else this.#writer.whole(block.bytes);
+    return block;
   }
 
   /** Writes 100 (Continue). */

@@ -33,35 +33,46 @@ export interface Scheduled {
  * other from the client. Before that, every other frame is for an incremental stream that is older and almost at its end: it
  * gets {@linkcode FINISHED_BYTES} at most.
  */
-export class Scheduler {
+export class Scheduler<S extends Scheduled = Scheduled> {
   /** True if another stream may be next although the last one has more to send. */
   takesTurns = false;
   #turn = 0;
   #wasIncremental = true;
+  /** The last choice and those behind it, while they go one after the other: the first is at the end. */
+  readonly #line: S[] = [];
 
   /** Returns the stream that sends the next frame; null if none can. `hasWindow` tells whether the connection may send data. */
-  next<S extends Scheduled>(streams: Iterable<S>, hasWindow: boolean): S | null {
+  next(streams: Iterable<S>, hasWindow: boolean): S | null {
+    this.#line.length = 0;
     let whole: S | null = null; // the first of those that go one after the other
     let part: S | null = null; // the incremental one that has waited longest
     let ending: S | null = null; // the first incremental one that is almost at its end
     let urgency = Infinity;
     let incremental = 0;
+    let last = 0;
+    let isSorted = true;
     for (const stream of streams) {
       const { priority } = stream;
       if (priority.urgency > urgency || !stream.isReady || (!hasWindow && stream.isBlocked)) continue;
       if (priority.urgency < urgency) {
         urgency = priority.urgency;
         whole = part = ending = null;
-        incremental = 0;
+        incremental = last = this.#line.length = 0;
+        isSorted = true;
       }
       if (!priority.isIncremental) {
         if (whole === null || stream.id < whole.id) whole = stream;
+        isSorted &&= stream.id > last;
+        last = stream.id;
+        this.#line.push(stream);
         continue;
       }
       incremental++;
       if (part === null || isBefore(stream, part)) part = stream;
       if ((ending === null || stream.id < ending.id) && !stream.hasMoreThan(FINISHED_BYTES)) ending = stream;
     }
+    if (incremental > 0 || !isSorted) this.#line.length = 0;
+    this.#line.reverse();
     this.takesTurns = incremental > 1 || (incremental === 1 && whole !== null);
     if (whole !== null && whole.sentBytes < WHOLE_FIRST_BYTES) {
       part = ending !== null && ending.id < whole.id ? ending : null;
@@ -72,6 +83,24 @@ export class Scheduler {
     this.#wasIncremental = isPart;
     chosen.priority.chosenIn = ++this.#turn;
     return chosen;
+  }
+
+  /**
+   * Returns the stream that is next if nothing has arrived since the last choice, without a look at those that are less urgent or
+   * later. Null if all have to be looked at.
+   */
+  following(hasWindow: boolean): S | null {
+    const line = this.#line;
+    for (; line.length > 0; line.pop()) {
+      const stream = line[line.length - 1]!;
+      if (stream.isReady && (hasWindow || !stream.isBlocked)) return stream;
+    }
+    return null;
+  }
+
+  /** Forgets the last choice. */
+  forget(): void {
+    this.#line.length = 0;
   }
 }
 

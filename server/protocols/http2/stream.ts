@@ -77,6 +77,8 @@ export class Stream implements Carrier<Exchange> {
   readonly #owner: StreamOwner;
   /** What waits to be written. */
   #pieces: Bytes[] = [];
+  /** How much of the first one is written. */
+  #pieceAt = 0;
   #file: FileBody | null = null;
   #fileOffset = 0;
   #fileLeft = 0;
@@ -249,14 +251,14 @@ export class Stream implements Carrier<Exchange> {
       let written = 0;
       while (written < count && this.#pieces.length > 0) {
         const piece = this.#pieces[0]!;
-        if (piece.length === 0) { // its buffer was transferred, or became smaller
+        const start = this.#pieceAt;
+        if (piece.length <= start) { // its buffer was transferred, or became smaller
           this.connection.context.onHandlerError(new TypeError(BODY_GONE));
           return -1;
         }
-        const part = Math.min(piece.length, count - written);
-        out.set(part === piece.length ? piece : piece.subarray(0, part), at + written);
-        if (part < piece.length) this.#pieces[0] = piece.subarray(part);
-        else bodyMemory.release(this.#pieces.shift()!);
+        const part = Math.min(piece.length - start, count - written);
+        out.set(part === piece.length ? piece : piece.subarray(start, start + part), at + written);
+        this.#pass(part);
         written += part;
       }
       count = written;
@@ -264,6 +266,14 @@ export class Stream implements Carrier<Exchange> {
     this.window.bytes -= count;
     this.sentBytes += count;
     return count;
+  }
+
+  /** Passes over data of the first piece. */
+  #pass(bytes: number): void {
+    this.#pieceAt += bytes;
+    if (this.#pieceAt < this.#pieces[0]!.length) return;
+    this.#pieceAt = 0;
+    bodyMemory.release(this.#pieces.shift()!);
   }
 
   /** True if everything is written, and nothing follows. */

@@ -17,7 +17,7 @@ export class StreamSender {
   readonly #session: Session;
   readonly #responses: ResponseWriter;
   readonly #owner: StreamOwner;
-  readonly #scheduler = new Scheduler();
+  readonly #scheduler = new Scheduler<Stream>();
 
   constructor(session: Session, responses: ResponseWriter, owner: StreamOwner) {
     this.#session = session;
@@ -27,6 +27,12 @@ export class StreamSender {
 
   /** Sends what the windows and the socket allow, up to the budget of a turn. Returns true if there may be more. */
   pull(): boolean {
+    const hasMore = this.#send();
+    this.#scheduler.forget();
+    return hasMore;
+  }
+
+  #send(): boolean {
     const { writer } = this.#session;
     for (let left = PULLED_BYTES_PER_TURN_MAX; left > 0;) {
       const hasMore = this.#write();
@@ -46,7 +52,8 @@ export class StreamSender {
     const scheduler = this.#scheduler;
     if (streams.count === 0 || connection.isBlocked) return false;
     while (writer.isLow) {
-      const stream = scheduler.next(streams.all(), streams.window.bytes > 0);
+      const hasWindow = streams.window.bytes > 0;
+      const stream = scheduler.following(hasWindow) ?? scheduler.next(streams.all(), hasWindow);
       if (stream === null) return false;
       do this.#writeData(stream); while (
         !scheduler.takesTurns && writer.isLow && stream.isReady && streams.window.bytes > 0
