@@ -43,7 +43,7 @@ export const FINISHED_BYTES: number = 64 * KIB;
 export const FRAME_GATHER_BYTES_MAX: number = 256 * KIB;
 /**
  * How often a client may cause at once what costs the server more than the client: resets, PING, SETTINGS, PRIORITY, empty
- * and unknown frames. Beyond it, the connection ends (ENHANCE_YOUR_CALM).
+ * and unknown frames; besides once for each stream that it may have. Beyond it, the connection ends (ENHANCE_YOUR_CALM).
  */
 export const TROUBLE_AT_ONCE_MAX = 100;
 /** How often more in each second. */

@@ -21,15 +21,8 @@ import {
 } from "../../http2_limits.ts";
 import { Departure } from "./departure.ts";
 import { ErrorCode } from "./errors.ts";
-import {
-  FRAME_BYTES_MAX,
-  FRAME_HEAD_BYTES,
-  FrameType,
-  payloadLength,
-  PREFACE,
-  prefaceLength,
-  readUint31,
-} from "./frame.ts";
+import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, payloadLength, readUint31 } from "./frame.ts";
+import { FrameInput } from "./frame_input.ts";
 import { FrameHandler } from "./frame_handler.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import { HeadReader } from "./head_reader.ts";
@@ -40,9 +33,8 @@ import { Stall } from "./stall.ts";
 import { Streams } from "./streams.ts";
 import { Trouble } from "./trouble.ts";
 
-/** Where a frame's head has its type. */
-const TYPE_OFFSET = 3;
 const PROBE = new Uint8Array(8);
+
 /** HTTP/2 on one connection. */
 export class Http2 implements Protocol, Session {
   readonly isDuplex = true;
@@ -54,11 +46,11 @@ export class Http2 implements Protocol, Session {
   readonly #taker: RequestTaker | null;
   readonly #responder: Responder;
   readonly #frames: FrameHandler;
-  readonly #trouble = new Trouble();
+  readonly #arrived: FrameInput;
+  readonly #trouble: Trouble;
   readonly #stall: Stall;
   readonly #departure: Departure;
   #hasGreeted = false;
-  #hasPreface = false;
   isClientLeaving = false;
   /** There may be more to send as soon as the socket takes it. */
   #hasMore = false;
@@ -66,8 +58,6 @@ export class Http2 implements Protocol, Session {
   #idleAfter = -1;
   /** The instant by which the head that has begun must be complete: at first, the client's settings. */
   headUntilMs: number = Infinity;
-  /** The instant by which a frame that has begun must be complete; Infinity if there is none, and for DATA, which has a rate. */
-  #frameUntilMs: number = Infinity;
   /** The PING for a client that has ended its half was sent. */
   #hasProbed = false;
   /** Event streams know that the server stops. */
@@ -78,7 +68,10 @@ export class Http2 implements Protocol, Session {
   /** `taker` is null if requests are answered by the handler of the connection's context. */
   constructor(connection: Connection, taker: RequestTaker | null = null) {
     this.connection = connection;
-    this.streams = new Streams(connection.context.limits.streamsMax);
+    const { streamsMax } = connection.context.limits;
+    this.streams = new Streams(streamsMax);
+    this.#trouble = new Trouble(streamsMax);
+    this.#arrived = new FrameInput(connection);
     this.#taker = taker;
     this.writer = new FrameWriter(connection);
     this.#stall = new Stall(connection, this.streams);
@@ -134,7 +127,7 @@ export class Http2 implements Protocol, Session {
     if (!this.#hasGreeted) this.#greet();
     let frames = 0;
     let isLong = false; // the last frame
-    if (this.#hasPreface || this.#readPreface()) {
+    if (this.#hasPreface()) {
       while (!this.#hasEnded && !connection.retired && !this.writer.isFull && this.#isFrameWhole()) {
         const mayBeLate = frames % FRAMES_PER_LOOK === FRAMES_PER_LOOK - 1 || (frames > 0 && isLong);
         const isLate = mayBeLate && reactor.isLate;
@@ -148,7 +141,7 @@ export class Http2 implements Protocol, Session {
         isLong = length > FRAME_SHORT_BYTES_MAX;
         const end = input.start = start + FRAME_HEAD_BYTES + length;
         const code = this.#frames.take(
-          bytes[start + TYPE_OFFSET]!,
+          bytes[start + 3]!,
           bytes[start + 4]!,
           readUint31(bytes, start + 5),
           bytes,
@@ -159,29 +152,21 @@ export class Http2 implements Protocol, Session {
       }
     }
     if (this.#hasEnded) input.clear();
-    if (frames > 0) this.#frameUntilMs = Infinity;
-    if (!this.writer.isFull) this.#awaitFrame();
+    if (frames > 0) this.#arrived.untilMs = Infinity;
+    if (!this.writer.isFull) this.#arrived.await();
     input.scanned = this.writer.isFull ? 0 : input.end - input.start; // the rest is read once there is room
     this.#pull();
   }
 
-  /** Sets the time for a frame that is incomplete. */
-  #awaitFrame(): void {
-    const { input: { bytes, start, end }, context: { reactor, limits } } = this.connection;
-    const isData = end - start > TYPE_OFFSET && bytes[start + TYPE_OFFSET] === FrameType.DATA;
-    if (start === end || isData) this.#frameUntilMs = Infinity;
-    else this.#frameUntilMs = Math.min(this.#frameUntilMs, reactor.now + limits.headTimeoutMs);
-  }
-
   onDrained(): void {
     // What has arrived may be more urgent than what waits. `onInput` follows for that.
-    if (!this.#hasPreface || !this.#isFrameWhole()) this.#pull();
+    if (!this.#arrived.hasPreface || !this.#isFrameWhole()) this.#pull();
   }
 
   onSettled(): void {
     const { connection, streams, connection: { keeper, context: { keepAlive } } } = this;
     this.#taker?.sent();
-    let untilMs = Math.min(this.headUntilMs, this.#frameUntilMs, this.#departure.untilMs);
+    let untilMs = Math.min(this.headUntilMs, this.#arrived.untilMs, this.#departure.untilMs);
     if (streams.count > 0) {
       for (const stream of streams.all()) {
         stream.exchange.update();
@@ -215,14 +200,11 @@ export class Http2 implements Protocol, Session {
   }
 
   /**
-   * Drops what can not go on since the client has ended its half: what the windows hold back, and requests without their end. A PING
-   * finds out whether the client is there at all: otherwise its kernel answers with a reset. Returns false if the connection has
-   * to wait, or is gone.
+   * Drops what can not go on since the client has ended its half. A PING finds out whether the client is there at all: otherwise its
+   * kernel answers with a reset. Returns false if the connection has to wait, or is gone.
    */
   #dropStalled(): boolean {
-    for (const stream of [...this.streams.all()]) {
-      if (stream.isBlocked || !stream.hasClientEnded) this.#responder.resetStream(stream, ErrorCode.CANCEL);
-    }
+    for (const stream of this.streams.stuck()) this.#responder.resetStream(stream, ErrorCode.CANCEL);
     if (this.streams.count > 0 && !this.#hasProbed) {
       this.#hasProbed = true;
       this.writer.frame(FrameType.PING, 0, 0, PROBE);
@@ -239,8 +221,9 @@ export class Http2 implements Protocol, Session {
   onDeadline(): void {
     const { reactor: { now } } = this.connection.context;
     const slow = this.#stall.tooSlow();
-    if (slow === null || now >= this.headUntilMs || now >= this.#frameUntilMs) this.#fail(ErrorCode.NO_ERROR);
-    else {
+    if (slow === null || now >= this.headUntilMs || now >= this.#arrived.untilMs) {
+      this.#fail(ErrorCode.NO_ERROR);
+    } else {
       if (now >= this.#departure.untilMs) this.#departure.tellLast();
       this.streams.dismissLate(now);
       for (const stream of slow) this.#responder.resetStream(stream, ErrorCode.CANCEL); // while others go on
@@ -315,21 +298,18 @@ export class Http2 implements Protocol, Session {
     writer.send();
   }
 
-  #readPreface(): boolean {
-    const { input } = this.connection;
-    const length = prefaceLength(input.bytes, input.start, input.end);
-    if (length < 0) this.#fail(ErrorCode.PROTOCOL_ERROR);
-    if (length < PREFACE.length) return false;
-    input.start += length;
-    return this.#hasPreface = true;
+  /** True if the preface has come. Another one ends the connection. */
+  #hasPreface(): boolean {
+    if (this.#arrived.hasPreface) return true;
+    const code = this.#arrived.takePreface();
+    if (code !== ErrorCode.NO_ERROR) this.#fail(code);
+    return this.#arrived.hasPreface;
   }
 
   /** True if a whole frame is there. One that is too large ends the connection. */
   #isFrameWhole(): boolean {
-    const { bytes, start, end } = this.connection.input;
-    if (end - start < FRAME_HEAD_BYTES) return false;
-    const length = payloadLength(bytes, start);
-    if (length <= FRAME_BYTES_MAX) return end - start >= FRAME_HEAD_BYTES + length;
+    const length = this.#arrived.next(FRAME_BYTES_MAX);
+    if (length <= FRAME_BYTES_MAX) return length >= 0;
     this.#fail(ErrorCode.FRAME_SIZE_ERROR);
     return false;
   }

@@ -67,6 +67,11 @@ export class Streams {
     return this.#open.values();
   }
 
+  /** Returns what can go on only if the client sends more: what the windows hold back, and requests without their end. */
+  stuck(): Stream[] {
+    return Array.from(this.#open.values()).filter((stream) => stream.isBlocked || !stream.hasClientEnded);
+  }
+
   add(stream: Stream): void {
     this.#open.set(stream.id, stream);
     const early = this.#early?.get(stream.id);
