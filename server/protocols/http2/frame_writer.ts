@@ -4,6 +4,7 @@
  */
 import type { Connection } from "../../connection/connection.ts";
 import {
+  ANSWERS_BYTES_MAX,
   FRAME_GATHER_BYTES_MAX,
   FRAME_WRITE_BYTES_MAX,
   TAKEN_BYTES_PER_MS,
@@ -69,7 +70,8 @@ export class FrameWriter {
    * takes what is written.
    */
   takesMore(hasStreams: boolean): boolean {
-    return this.isLow || (!hasStreams && this.send());
+    if (hasStreams) return this.isLow && this.#length < ANSWERS_BYTES_MAX; // they may be more urgent
+    return this.isLow || this.send();
   }
 
   advance(bytes: number): void {
