@@ -257,7 +257,7 @@ Deno.test("HTTP/2: new priorities of few streams, and after many requests, are a
       }
       const free = Math.min(requests, 100) * 8;
       const priority = frame(FrameType.PRIORITY, 0, 1, [0, 0, 0, 0, 219]);
-      const sending = wire.send(...Array.from({ length: free + 200 }, () => priority)).catch(() => {});
+      const sending = wire.send(...Array.from({ length: free + 400 }, () => priority)).catch(() => {});
       assertEquals(await wire.goAwayCode(), ErrorCode.ENHANCE_YOUR_CALM, `${requests}`);
       await sending;
     }

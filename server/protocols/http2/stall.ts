@@ -16,6 +16,8 @@ export class Stall {
    * answers without any, which need no window, are no progress.
    */
   #rate: MinimumRate | null = null;
+  /** The last stream when the windows began to hold something back. */
+  #last = 0;
 
   constructor(connection: Connection, streams: Streams) {
     this.#connection = connection;
@@ -31,6 +33,7 @@ export class Stall {
     }
     if (this.#rate === null) {
       this.#rate = new MinimumRate();
+      this.#last = this.#streams.last;
       this.#rate.begin(reactor.now, this.#streams.dataBytes);
     }
     let untilMs = this.#rate.nextMs(reactor.now, limits.sendTimeoutMs);
@@ -42,15 +45,18 @@ export class Stall {
 
   /**
    * Returns the streams of which the client takes too little: of each by itself, or of all together. Null if it does not open the
-   * window of the connection for them.
+   * window of the connection for them, or has asked for nothing else meanwhile: then the connection is of no use.
    */
   tooSlow(): readonly Stream[] | null {
     const { reactor: { now }, limits: { sendTimeoutMs, sendRateMin } } = this.#connection.context;
     const { dataBytes, window } = this.#streams;
     const areAll = this.#rate?.isTooSlow(now, dataBytes, sendTimeoutMs, sendRateMin) === true;
     if (areAll && window.bytes <= 0) return null;
-    return Array.from(this.#streams.all()).filter((stream) =>
+    const slow = Array.from(this.#streams.all()).filter((stream) =>
       stream.isTooSlow(now, sendTimeoutMs, sendRateMin) || (areAll && stream.isBlocked)
     );
+    const isUnused = slow.length > 0 && slow.length === this.#streams.count &&
+      this.#streams.last === this.#last;
+    return isUnused ? null : slow;
   }
 }
