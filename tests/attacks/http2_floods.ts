@@ -2,11 +2,11 @@
  * Floods of HTTP/2: frames that cost the client little and the server much. Each is sent over and over on one connection.
  * @module
  */
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { Flag, FrameType, INT31_MAX, PREFACE, Setting } from "../../server/protocols/http2/frame.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { Flag, FrameType, INT31_MAX, PREFACE, Setting } from "../../server/protocols/http2/frames/frame.ts";
 import { HpackEncoder } from "../../server/protocols/http2/hpack/encoder.ts";
 import { concat } from "../../server/http/bytes.ts";
-import { settingsPayload } from "../../server/protocols/http2/settings.ts";
+import { settingsPayload } from "../../server/protocols/http2/frames/settings.ts";
 import {
   blockOf,
   frame,

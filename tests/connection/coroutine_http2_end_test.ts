@@ -4,8 +4,8 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Coroutine, type Handler, HttpResponse, requestCoroutine } from "../../mod.ts";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { FrameType, readUint32 } from "../../server/protocols/http2/frame.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { FrameType, readUint32 } from "../../server/protocols/http2/frames/frame.ts";
 import { seen } from "../support/http2_serving.ts";
 import { getFields, headers, Http2Wire, reset, setting, update } from "../support/http2_wire.ts";
 import { withServer } from "../support/serving.ts";

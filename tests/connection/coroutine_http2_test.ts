@@ -12,7 +12,7 @@ import {
   requestCoroutine,
   type RequestExchange,
 } from "../../mod.ts";
-import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
+import { Flag, FrameType } from "../../server/protocols/http2/frames/frame.ts";
 import { seen } from "../support/http2_serving.ts";
 import { frame, getFields, headers, Http2Wire, post, reset, update } from "../support/http2_wire.ts";
 import { onAll, withServer } from "../support/serving.ts";

@@ -11,7 +11,7 @@ import { concat } from "../../server/http/bytes.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { FileBody } from "../../server/http/file_body.ts";
 import { HttpResponse } from "../../server/http/response.ts";
-import { FRAME_HEAD_BYTES, FrameType, PREFACE, Setting } from "../../server/protocols/http2/frame.ts";
+import { FRAME_HEAD_BYTES, FrameType, PREFACE, Setting } from "../../server/protocols/http2/frames/frame.ts";
 import { Http2 } from "../../server/protocols/http2/http2.ts";
 import { says, Source } from "../support/exchanges.ts";
 import { frame, getFields, headers, post, reset, setting, update } from "../support/http2_wire.ts";

@@ -4,8 +4,14 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { type Handler, HttpResponse } from "../../mod.ts";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { Flag, FrameType, INT31_MAX, readUint31, readUint32 } from "../../server/protocols/http2/frame.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import {
+  Flag,
+  FrameType,
+  INT31_MAX,
+  readUint31,
+  readUint32,
+} from "../../server/protocols/http2/frames/frame.ts";
 import { type Frame, frame, getFields, headers, Http2Wire, post } from "../support/http2_wire.ts";
 import { onAll, withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";

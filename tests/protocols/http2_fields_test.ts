@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { type Fields, type Handler, type HandlerContext, HttpResponse } from "../../mod.ts";
-import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
+import { Flag, FrameType } from "../../server/protocols/http2/frames/frame.ts";
 import { withTrailers, withWire } from "../support/http2_serving.ts";
 import { frame, getFields, headers, Http2Wire, post, setting } from "../support/http2_wire.ts";
 import { onAll, withServer } from "../support/serving.ts";

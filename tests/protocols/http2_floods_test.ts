@@ -5,8 +5,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { floodBytes, HTTP2_FLOODS, type Http2Flood } from "../attacks/http2_floods.ts";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { FrameType } from "../../server/protocols/http2/frame.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { FrameType } from "../../server/protocols/http2/frames/frame.ts";
 import { handler, LARGE, textOf, working } from "../support/http2_handler.ts";
 import { getFields, headers, Http2Wire, reset, update } from "../support/http2_wire.ts";
 import { local } from "../support/tls_serving.ts";

@@ -3,8 +3,12 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { parsePriority, priorityOfType, StreamPriority } from "../../server/protocols/http2/priority.ts";
-import { Scheduler } from "../../server/protocols/http2/scheduler.ts";
+import {
+  parsePriority,
+  priorityOfType,
+  StreamPriority,
+} from "../../server/protocols/http2/streams/priority.ts";
+import { Scheduler } from "../../server/protocols/http2/streams/scheduler.ts";
 
 const NOTHING = { urgency: null, isIncremental: null };
 const CSS = { priority: null, typePriority: priorityOfType("text/css") };

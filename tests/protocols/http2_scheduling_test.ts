@@ -6,8 +6,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { Flag, FrameType } from "../../server/protocols/http2/frames/frame.ts";
 import {
   frame,
   getFields,

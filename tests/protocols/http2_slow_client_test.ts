@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { PollerName } from "../../mod.ts";
 import { EAGAIN } from "../../ffi/libc/errno.ts";
 import { concat } from "../../server/http/bytes.ts";
-import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
+import { Flag, FrameType } from "../../server/protocols/http2/frames/frame.ts";
 import { getFields, headers, Http2Wire, setting, update } from "../support/http2_wire.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { onAll, withServer } from "../support/serving.ts";

@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { type Fields, type Handler, HttpResponse } from "../../mod.ts";
-import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
+import { Flag, FrameType } from "../../server/protocols/http2/frames/frame.ts";
 import { withTrailers, withWire } from "../support/http2_serving.ts";
 import { getFields, headers, Http2Wire } from "../support/http2_wire.ts";
 import { onAll, withServer } from "../support/serving.ts";

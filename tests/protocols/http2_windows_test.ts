@@ -3,9 +3,9 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { FrameType, INT31_MAX, readUint32, Setting } from "../../server/protocols/http2/frame.ts";
-import { PeerSettings, settingsPayload } from "../../server/protocols/http2/settings.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { FrameType, INT31_MAX, readUint32, Setting } from "../../server/protocols/http2/frames/frame.ts";
+import { PeerSettings, settingsPayload } from "../../server/protocols/http2/frames/settings.ts";
 import { handler, LARGE } from "../support/http2_handler.ts";
 import { frame, getFields, headers, Http2Wire, setting, update } from "../support/http2_wire.ts";
 import { onAll, withServer } from "../support/serving.ts";

@@ -6,7 +6,7 @@ import { descriptorsHeld } from "../faults/held.ts";
 import { close, recv, send } from "../../ffi/socket/socket.ts";
 import { concat } from "../../server/http/bytes.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
-import { Flag, FrameType, PREFACE, Setting } from "../../server/protocols/http2/frame.ts";
+import { Flag, FrameType, PREFACE, Setting } from "../../server/protocols/http2/frames/frame.ts";
 import { frame, getFields, headers, post, reset, setting, update } from "../support/http2_wire.ts";
 import { Random } from "../support/random.ts";
 import { sleep } from "../support/sleep.ts";

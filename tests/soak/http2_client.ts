@@ -15,7 +15,7 @@ import {
   readUint31,
   readUint32,
   Setting,
-} from "../../server/protocols/http2/frame.ts";
+} from "../../server/protocols/http2/frames/frame.ts";
 import { HpackDecoder } from "../../server/protocols/http2/hpack/decoder.ts";
 import { frame, reset, setting, update } from "../support/http2_wire.ts";
 import { answerOf, fieldsOf, framesOf, type Open } from "./http2_messages.ts";

@@ -2,9 +2,9 @@
  * What a client may send by RFC 9113, and what it may not, case by case, in the order of the sections.
  * @module
  */
-import type { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
-import { settingsPayload } from "../../server/protocols/http2/settings.ts";
+import type { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { Flag, FrameType } from "../../server/protocols/http2/frames/frame.ts";
+import { settingsPayload } from "../../server/protocols/http2/frames/settings.ts";
 import { blockOf, frame, getFields, headers, post, reset, setting, update } from "./http2_wire.ts";
 
 const { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, CONTINUATION } = FrameType;

@@ -3,7 +3,7 @@
  * @module
  */
 import { type Fields, type Handler, HttpResponse } from "../../mod.ts";
-import { FrameType } from "../../server/protocols/http2/frame.ts";
+import { FrameType } from "../../server/protocols/http2/frames/frame.ts";
 import { frame, Http2Wire } from "./http2_wire.ts";
 import { withServer } from "./serving.ts";
 

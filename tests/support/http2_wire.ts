@@ -14,10 +14,10 @@ import {
   readUint32,
   writeFrameHead,
   writeUint32,
-} from "../../server/protocols/http2/frame.ts";
+} from "../../server/protocols/http2/frames/frame.ts";
 import { HpackDecoder } from "../../server/protocols/http2/hpack/decoder.ts";
 import { HpackEncoder } from "../../server/protocols/http2/hpack/encoder.ts";
-import { settingsPayload } from "../../server/protocols/http2/settings.ts";
+import { settingsPayload } from "../../server/protocols/http2/frames/settings.ts";
 import { awaited } from "./waiting.ts";
 
 /** A frame as it came. */

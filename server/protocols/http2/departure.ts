@@ -6,10 +6,10 @@
  */
 import type { Connection } from "../../connection/connection.ts";
 import { LAST_STREAM_WAIT_MS } from "../../http2_limits.ts";
-import { ErrorCode } from "./errors.ts";
-import { FrameType, INT31_MAX } from "./frame.ts";
-import type { FrameWriter } from "./frame_writer.ts";
-import type { Streams } from "./streams.ts";
+import { ErrorCode } from "./frames/errors.ts";
+import { FrameType, INT31_MAX } from "./frames/frame.ts";
+import type { FrameWriter } from "./frames/frame_writer.ts";
+import type { Streams } from "./streams/streams.ts";
 
 /** The payload of the PING after the first GOAWAY. */
 const LAST_CALL = new TextEncoder().encode("lastcall");

@@ -6,13 +6,13 @@
  */
 import { latin1 } from "../../http/characters.ts";
 import { PRIORITY_BYTES_MAX } from "../../http2_limits.ts";
-import { ErrorCode } from "./errors.ts";
-import { Flag, FrameType, readUint31 } from "./frame.ts";
-import { parsePriority } from "./priority.ts";
-import { MALFORMED } from "./request_head.ts";
+import { ErrorCode } from "./frames/errors.ts";
+import { Flag, FrameType, readUint31 } from "./frames/frame.ts";
+import { parsePriority } from "./streams/priority.ts";
+import { MALFORMED } from "./requests/request_head.ts";
 import type { Responder } from "./responder.ts";
 import type { Session } from "./session.ts";
-import { SETTING_BYTES } from "./settings.ts";
+import { SETTING_BYTES } from "./frames/settings.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

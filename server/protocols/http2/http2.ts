@@ -20,18 +20,18 @@ import {
   UNSENT_BYTES_MAX,
 } from "../../http2_limits.ts";
 import { Departure } from "./departure.ts";
-import { ErrorCode } from "./errors.ts";
-import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, payloadLength, readUint31 } from "./frame.ts";
-import { FrameInput } from "./frame_input.ts";
+import { ErrorCode } from "./frames/errors.ts";
+import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, payloadLength, readUint31 } from "./frames/frame.ts";
+import { FrameInput } from "./frames/frame_input.ts";
 import { FrameHandler } from "./frame_handler.ts";
-import { FrameWriter } from "./frame_writer.ts";
-import { HeadReader } from "./head_reader.ts";
+import { FrameWriter } from "./frames/frame_writer.ts";
+import { HeadReader } from "./requests/head_reader.ts";
 import { Responder } from "./responder.ts";
 import type { Session } from "./session.ts";
-import { PeerSettings, settingsFor } from "./settings.ts";
-import { Stall } from "./stall.ts";
-import { Streams } from "./streams.ts";
-import { Trouble } from "./trouble.ts";
+import { PeerSettings, settingsFor } from "./frames/settings.ts";
+import { Stall } from "./streams/stall.ts";
+import { Streams } from "./streams/streams.ts";
+import { Trouble } from "./streams/trouble.ts";
 
 const PROBE = new Uint8Array(8);
 

@@ -18,13 +18,13 @@ import type { HttpRequest } from "../../http/request.ts";
 import { HttpResponse } from "../../http/response.ts";
 import { waitSecondsOf } from "../../exchange/overload.ts";
 import { STREAM_WINDOW_BYTES } from "../../http2_limits.ts";
-import { ErrorCode } from "./errors.ts";
-import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frame.ts";
-import { priorityOfRequest } from "./priority.ts";
-import { ResponseBlock } from "./response_block.ts";
-import { ResponseWriter } from "./response_writer.ts";
+import { ErrorCode } from "./frames/errors.ts";
+import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frames/frame.ts";
+import { priorityOfRequest } from "./streams/priority.ts";
+import { ResponseBlock } from "./responses/response_block.ts";
+import { ResponseWriter } from "./responses/response_writer.ts";
 import type { Session } from "./session.ts";
-import { Stream, type StreamOwner } from "./stream.ts";
+import { Stream, type StreamOwner } from "./streams/stream.ts";
 import { StreamSender } from "./stream_sender.ts";
 
 /** Answers requests. */

@@ -3,10 +3,10 @@
  * @module
  */
 import type { Connection } from "../../connection/connection.ts";
-import type { FrameWriter } from "./frame_writer.ts";
-import type { HeadReader } from "./head_reader.ts";
-import type { PeerSettings } from "./settings.ts";
-import type { Streams } from "./streams.ts";
+import type { FrameWriter } from "./frames/frame_writer.ts";
+import type { HeadReader } from "./requests/head_reader.ts";
+import type { PeerSettings } from "./frames/settings.ts";
+import type { Streams } from "./streams/streams.ts";
 
 /** The parts, and what happens to the connection as a whole. */
 export interface Session {

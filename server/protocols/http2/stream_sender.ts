@@ -5,12 +5,12 @@
  * @module
  */
 import { PULLED_BYTES_PER_TURN_MAX } from "../../http2_limits.ts";
-import { ErrorCode } from "./errors.ts";
-import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frame.ts";
-import type { ResponseWriter } from "./response_writer.ts";
-import { Scheduler } from "./scheduler.ts";
+import { ErrorCode } from "./frames/errors.ts";
+import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frames/frame.ts";
+import type { ResponseWriter } from "./responses/response_writer.ts";
+import { Scheduler } from "./streams/scheduler.ts";
 import type { Session } from "./session.ts";
-import type { Stream, StreamOwner } from "./stream.ts";
+import type { Stream, StreamOwner } from "./streams/stream.ts";
 
 /** Sends what the streams of one connection have. */
 export class StreamSender {

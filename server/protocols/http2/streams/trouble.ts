@@ -4,7 +4,7 @@
  * @module
  */
 
-import { TROUBLE_AT_ONCE_MAX, TROUBLE_PER_SECOND } from "../../http2_limits.ts";
+import { TROUBLE_AT_ONCE_MAX, TROUBLE_PER_SECOND } from "../../../http2_limits.ts";
 
 /** The budget of one connection. */
 export class Trouble {

@@ -5,22 +5,22 @@
  * Source: RFC 9113 §5.1 and §5.2.
  * @module
  */
-import { readAt } from "../../../ffi/file/file.ts";
-import type { Connection } from "../../connection/connection.ts";
-import { BODY_GONE } from "../../connection/output.ts";
-import { MinimumRate } from "../../connection/minimum_rate.ts";
-import type { State } from "../../connection/state.ts";
-import { BodyRate } from "../../exchange/body_rate.ts";
-import type { Carrier } from "../../exchange/carrier.ts";
-import { Exchange } from "../../exchange/exchange.ts";
-import { bodyMemory } from "../../http/body_memory.ts";
-import type { Fields } from "../../http/field_lines.ts";
-import { FileBody } from "../../http/file_body.ts";
-import type { HttpRequest } from "../../http/request.ts";
-import { HttpResponse } from "../../http/response.ts";
-import { ErrorCode } from "./errors.ts";
+import { readAt } from "../../../../ffi/file/file.ts";
+import type { Connection } from "../../../connection/connection.ts";
+import { BODY_GONE } from "../../../connection/output.ts";
+import { MinimumRate } from "../../../connection/minimum_rate.ts";
+import type { State } from "../../../connection/state.ts";
+import { BodyRate } from "../../../exchange/body_rate.ts";
+import type { Carrier } from "../../../exchange/carrier.ts";
+import { Exchange } from "../../../exchange/exchange.ts";
+import { bodyMemory } from "../../../http/body_memory.ts";
+import type { Fields } from "../../../http/field_lines.ts";
+import { FileBody } from "../../../http/file_body.ts";
+import type { HttpRequest } from "../../../http/request.ts";
+import { HttpResponse } from "../../../http/response.ts";
+import { ErrorCode } from "../frames/errors.ts";
 import { StreamPriority } from "./priority.ts";
-import { Window } from "./window.ts";
+import { Window } from "../frames/window.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -5,14 +5,27 @@
  * Source: RFC 9113 §4.3, §6.10, §8.2.2 (fields that do not leave) and §8.3.2, RFC 7541 §6.2.2.
  * @module
  */
-import { encodeUtf8, latin1 } from "../../http/characters.ts";
-import { HTTP_DATE_BYTES, type HttpClock } from "../../http/date.ts";
-import type { Fields } from "../../http/field_lines.ts";
-import type { Http1Form } from "../../http/http1_form.ts";
-import { HttpResponse } from "../../http/response.ts";
-import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead, writeUint32 } from "./frame.ts";
-import { HpackEncoder } from "./hpack/encoder.ts";
-import { OTHER, parsePriority, type Priority, priorityOfType, type ResponsePriority } from "./priority.ts";
+import { encodeUtf8, latin1 } from "../../../http/characters.ts";
+import { HTTP_DATE_BYTES, type HttpClock } from "../../../http/date.ts";
+import type { Fields } from "../../../http/field_lines.ts";
+import type { Http1Form } from "../../../http/http1_form.ts";
+import { HttpResponse } from "../../../http/response.ts";
+import {
+  Flag,
+  FRAME_BYTES_MAX,
+  FRAME_HEAD_BYTES,
+  FrameType,
+  writeFrameHead,
+  writeUint32,
+} from "../frames/frame.ts";
+import { HpackEncoder } from "../hpack/encoder.ts";
+import {
+  OTHER,
+  parsePriority,
+  type Priority,
+  priorityOfType,
+  type ResponsePriority,
+} from "../streams/priority.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -2,8 +2,8 @@
  * Whether a client opens its windows for what they hold back: all together, and that of each stream.
  * @module
  */
-import type { Connection } from "../../connection/connection.ts";
-import { MinimumRate } from "../../connection/minimum_rate.ts";
+import type { Connection } from "../../../connection/connection.ts";
+import { MinimumRate } from "../../../connection/minimum_rate.ts";
 import type { Stream } from "./stream.ts";
 import type { Streams } from "./streams.ts";
 

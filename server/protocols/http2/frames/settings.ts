@@ -2,8 +2,8 @@
  * SETTINGS of HTTP/2. Source: RFC 9113 §6.5, RFC 9218 §2.1.
  * @module
  */
-import { STREAM_WINDOW_BYTES } from "../../http2_limits.ts";
-import type { ServerLimits } from "../../server_limits.ts";
+import { STREAM_WINDOW_BYTES } from "../../../http2_limits.ts";
+import type { ServerLimits } from "../../../server_limits.ts";
 import { ErrorCode } from "./errors.ts";
 import {
   DEFAULT_WINDOW_BYTES,
@@ -13,7 +13,7 @@ import {
   Setting,
   writeUint32,
 } from "./frame.ts";
-import { DEFAULT_TABLE_BYTES } from "./hpack/dynamic_table.ts";
+import { DEFAULT_TABLE_BYTES } from "../hpack/dynamic_table.ts";
 
 /** The length of one setting. */
 export const SETTING_BYTES = 6;

@@ -4,13 +4,13 @@
  * Source: RFC 9113 §8.1.
  * @module
  */
-import type { HttpClock } from "../../http/date.ts";
-import type { Fields } from "../../http/field_lines.ts";
-import type { HttpResponse } from "../../http/response.ts";
-import { Flag, FrameType } from "./frame.ts";
-import type { FrameWriter } from "./frame_writer.ts";
+import type { HttpClock } from "../../../http/date.ts";
+import type { Fields } from "../../../http/field_lines.ts";
+import type { HttpResponse } from "../../../http/response.ts";
+import { Flag, FrameType } from "../frames/frame.ts";
+import type { FrameWriter } from "../frames/frame_writer.ts";
 import { fieldBlock, headerFrames, ResponseBlock } from "./response_block.ts";
-import type { PeerSettings } from "./settings.ts";
+import type { PeerSettings } from "../frames/settings.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

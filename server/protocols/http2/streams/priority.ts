@@ -6,8 +6,8 @@
  * @module
  */
 
-import { type HttpRequest, isName } from "../../http/request.ts";
-import { PRIORITY_BYTES_MAX } from "../../http2_limits.ts";
+import { type HttpRequest, isName } from "../../../http/request.ts";
+import { PRIORITY_BYTES_MAX } from "../../../http2_limits.ts";
 
 /** The parameters of a priority. Null for one that is missing, or has no valid value. */
 export interface Priority {

@@ -2,15 +2,15 @@
  * Frames on their way out. They are put together in one buffer that all connections share, and sent by one call.
  * @module
  */
-import type { Connection } from "../../connection/connection.ts";
+import type { Connection } from "../../../connection/connection.ts";
 import {
   ANSWERS_BYTES_MAX,
   FRAME_GATHER_BYTES_MAX,
   FRAME_WRITE_BYTES_MAX,
   TAKEN_BYTES_PER_MS,
   UNTAKEN_BYTES_MAX,
-} from "../../http2_limits.ts";
-import { Interest } from "../../loop/poller.ts";
+} from "../../../http2_limits.ts";
+import { Interest } from "../../../loop/poller.ts";
 import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead, writeUint32 } from "./frame.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -2,7 +2,7 @@
  * What has arrived of a client's frames.
  * @module
  */
-import type { Connection } from "../../connection/connection.ts";
+import type { Connection } from "../../../connection/connection.ts";
 import { ErrorCode } from "./errors.ts";
 import { FRAME_HEAD_BYTES, FrameType, payloadLength, PREFACE, prefaceLength } from "./frame.ts";
 

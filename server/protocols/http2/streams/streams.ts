@@ -11,12 +11,12 @@ import {
   PRIORITIES_PER_STREAM,
   WINDOW_CREDIT_BYTES_MAX,
   WINDOW_UPDATE_COST_BYTES,
-} from "../../http2_limits.ts";
+} from "../../../http2_limits.ts";
 import { ClosedStreams } from "./closed_streams.ts";
-import { INT31_MAX } from "./frame.ts";
+import { INT31_MAX } from "../frames/frame.ts";
 import type { Priority } from "./priority.ts";
 import type { Stream } from "./stream.ts";
-import { Window } from "./window.ts";
+import { Window } from "../frames/window.ts";
 
 /** Streams by number. */
 export class Streams {

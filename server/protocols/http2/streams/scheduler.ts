@@ -4,7 +4,7 @@
  * Source: RFC 9218 §10.
  * @module
  */
-import { FINISHED_BYTES, WHOLE_FIRST_BYTES } from "../../http2_limits.ts";
+import { FINISHED_BYTES, WHOLE_FIRST_BYTES } from "../../../http2_limits.ts";
 
 /** What the scheduler has to know of a stream. */
 export interface Scheduled {
