@@ -8,7 +8,7 @@ import {
   FrameType,
   PREFACE,
   writeFrameHead,
-} from "../server/protocols/http2/frame.ts";
+} from "../server/protocols/http2/frames/frame.ts";
 import { concat } from "../server/http/bytes.ts";
 import { cpuTicks, memoryBytes, processTree, type Sample, TICKS_PER_SECOND } from "./measure.ts";
 

@@ -6,6 +6,7 @@
 import { UNIX_PREFIX } from "../ffi/socket/socket_address.ts";
 import { bytesOf } from "../ffi/libc/bytes.ts";
 import type { Handler, HandlerContext } from "../server/connection/handler.ts";
+import type { Fields } from "../server/http/field_lines.ts";
 import { HttpError } from "../server/http/http_error.ts";
 import type { HttpRequest } from "../server/http/request.ts";
 import { errorResponse } from "../server/exchange/error_response.ts";
@@ -34,13 +35,19 @@ export interface FetchUnixAddress {
 /** The address of a client, in the form that `Deno.serve` passes to its handlers. */
 export type FetchAddress = FetchTcpAddress | FetchUnixAddress;
 
-/** The second argument of a fetch handler, in the form that `Deno.serve` passes. */
+/** The second argument of a fetch handler: what `Deno.serve` passes, and what sends early hints. */
 export interface FetchInfo<Address extends FetchAddress = FetchTcpAddress> {
   /**
    * The client's address. For a request that a trusted proxy has forwarded, the address that the proxy names, with
    * port 0.
    */
   readonly remoteAddr: Address;
+  /**
+   * Sends an interim response 103 (Early Hints, RFC 8297) with `fields`, usually `Link` lines. Does nothing for an HTTP/1.0
+   * client, and once the head of the response is sent.
+   * @throws {TypeError} for a field that is invalid, or that no interim response has
+   */
+  earlyHints(fields: Fields): void;
 }
 
 /** Options for {@linkcode fromFetch}. */
@@ -114,7 +121,10 @@ export function fromFetch<Address extends FetchAddress = FetchTcpAddress>(
     if (!isForFetch(request.method)) return errorResponse(501);
     const forwarded = context.forwarded(request);
     const made = toRequest(request, context, forwarded);
-    const info = { remoteAddr: toFetchAddress(forwarded?.client ?? null, context) as Address };
+    const info = {
+      remoteAddr: toFetchAddress(forwarded?.client ?? null, context) as Address,
+      earlyHints: (fields: Fields) => context.earlyHints(fields),
+    };
     const isHead = request.method === "HEAD";
     try {
       return await toHttpResponse(await handler(made, info), isHead, context);

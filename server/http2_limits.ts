@@ -20,23 +20,41 @@ export const FRAME_BYTES_MAX: number = 16 * KIB;
 export const CONTINUATIONS_MAX = 8;
 /** Frames of one connection that are handled in a turn, before other connections get theirs … */
 export const FRAMES_PER_TURN_MAX = 32;
-/** … and fewer in a turn that is late, which is looked at after so many. */
+/** … and fewer in a turn that is late, which is looked at after so many … */
 export const FRAMES_PER_LOOK = 8;
+/** … or after a frame that is longer than this: a head of a few kilobytes may cost as much as a hundred short frames. */
+export const FRAME_SHORT_BYTES_MAX = 1024;
 /** What one connection sends of its streams in a turn. */
 export const PULLED_BYTES_PER_TURN_MAX: number = 256 * KIB;
-/** How much is put together before it is sent, if the socket takes all of it: what is put together cannot be overtaken. */
-export const FRAME_WRITE_BYTES_MAX: number = 64 * KIB;
+/**
+ * How much is put together before it is sent, if the socket takes all of it: what is put together cannot be overtaken. With one more
+ * frame it is no more than TLS takes at a time. It is half of what the client has taken without a pause, less …
+ */
+export const FRAME_WRITE_BYTES_MAX: number = 108 * KIB;
+/** … this for each millisecond that has passed: a slower client, or one that was idle, gets little at a time. */
+export const TAKEN_BYTES_PER_MS: number = 2 * KIB;
+/** How much of short answers is put together before streams that wait have their turn. */
+export const ANSWERS_BYTES_MAX: number = 64 * KIB;
 /** What may wait in the socket of a connection with several streams, or with one that the socket does not take at once. */
 export const UNSENT_BYTES_MAX: number = 16 * KIB;
+/** What is sent of a response that is not incremental before incremental ones of the same urgency get every other frame. */
+export const WHOLE_FIRST_BYTES: number = 256 * KIB;
+/** The rest of an older incremental response that gets every other frame even then. */
+export const FINISHED_BYTES: number = 64 * KIB;
 /** The buffer in which all connections put together the frames of a turn. */
 export const FRAME_GATHER_BYTES_MAX: number = 256 * KIB;
 /**
  * How often a client may cause at once what costs the server more than the client: resets, PING, SETTINGS, PRIORITY, empty
- * and unknown frames. Beyond it, the connection ends (ENHANCE_YOUR_CALM).
+ * and unknown frames; besides once for each stream that it may have. Beyond it, the connection ends (ENHANCE_YOUR_CALM).
  */
 export const TROUBLE_AT_ONCE_MAX = 100;
 /** How often more in each second. */
 export const TROUBLE_PER_SECOND = 33;
+/**
+ * How often a client may change the priority of what it has asked for, for each stream, before that is trouble. Browsers
+ * send three frames for each image that becomes visible or invisible, for a hundred images at once.
+ */
+export const PRIORITIES_PER_STREAM = 8;
 /**
  * The longest time from the announcement that the server stops until no new stream is served. `keepAliveMinTimeoutMs` may
  * be shorter.
@@ -62,6 +80,8 @@ export const HEAD_BLOCK_RATIO_MAX = 4;
  * name costs the client one byte, however long it is.
  */
 export const DROPPED_NAMES_BYTES_MAX: number = 256 * KIB;
+/** The longest value of Priority or PRIORITY_UPDATE that is read. Those of clients have some 10 bytes. */
+export const PRIORITY_BYTES_MAX = 256;
 /** What a WINDOW_UPDATE costs, in bytes of data that the client is sent for it … */
 export const WINDOW_UPDATE_COST_BYTES = 512;
 /** … what DATA counts as beyond its bytes, unless the client's window has cut it short … */

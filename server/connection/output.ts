@@ -120,10 +120,10 @@ export class Output {
     this.#queue.push(bytes);
   }
 
-  /** Sends `bytes` directly if nothing else waits. Returns how many were sent, possibly 0, or −errno. */
-  sendAlone(transport: Transport, fd: number, buffers: Buffers, bytes: Bytes): number {
+  /** Sends the first `length` bytes directly if nothing else waits. Returns how many were sent, possibly 0, or −errno. */
+  sendAlone(transport: Transport, fd: number, buffers: Buffers, bytes: Bytes, length: number): number {
     if (!this.isEmpty || this.hasGathered(buffers)) return 0;
-    const sent = transport.send(fd, bytes, bytes.length, false);
+    const sent = transport.send(fd, bytes, length, false);
     return sent === -EAGAIN || sent === -EINTR ? 0 : sent;
   }
 

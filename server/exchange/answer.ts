@@ -28,7 +28,7 @@ export function sendable(
     sent.take();
     return sent;
   } catch (error) { // its memory was transferred, its file is already used, or it only looks like a response
-    return failureResponse(error, context);
+    return failureResponse(error, request, context);
   }
 }
 
@@ -43,10 +43,18 @@ function ifThereIsRoom(response: HttpResponse, context: ConnectionContext): Http
   return NO_ROOM;
 }
 
-/** Reports an exception of a handler, unless it is the client's fault. Returns the response that describes it. */
-export function failureResponse(error: unknown, context: ConnectionContext): HttpResponse {
+/**
+ * Reports an exception of a handler, unless it is the client's fault. Returns the response that describes it. With HTTP/1
+ * the connection ends after an error of the server; with HTTP/2 other streams go on.
+ */
+export function failureResponse(
+  error: unknown,
+  request: HttpRequest,
+  context: ConnectionContext,
+): HttpResponse {
   const isClientError = error instanceof HttpError && error.status < 500;
   if (error instanceof NoRoom) context.onFull("too much is in memory of what clients send");
   else if (!isClientError) context.onHandlerError(error);
-  return errorResponse(error instanceof HttpError ? error.status : 500, [], !isClientError);
+  const closes = !isClientError && request.protocol !== "HTTP/2";
+  return errorResponse(error instanceof HttpError ? error.status : 500, [], closes);
 }

@@ -12,6 +12,15 @@ export function errorResponse(status: number, fields: Fields = [], closes = fals
   return new HttpResponse(status, [...ERROR_FIELDS, ...fields], errorBody(status), closes);
 }
 
+const SHARED = new Map<number, HttpResponse>();
+
+/** Returns {@linkcode errorResponse} without fields, the same one each time: a flood of wrong requests makes no garbage. */
+export function sharedErrorResponse(status: number): HttpResponse {
+  let response = SHARED.get(status);
+  if (response === undefined) SHARED.set(status, response = errorResponse(status));
+  return response;
+}
+
 /** Returns the response for a client over its request rate, with the seconds to wait (RFC 6585 §4). */
 export function tooManyRequests(waitSeconds: number): HttpResponse {
   return errorResponse(429, [["Retry-After", String(waitSeconds)]]);

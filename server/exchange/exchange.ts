@@ -117,7 +117,7 @@ export class Exchange {
 
   /** Answers with an exception of the handler. */
   fail(error: unknown): void {
-    this.respond(failureResponse(error, this.#context));
+    this.respond(failureResponse(error, this.request!, this.#context));
   }
 
   /** Answers the request. The caller then calls `connection.proceed()`, unless it is the carrier in its own turn. */
@@ -152,7 +152,7 @@ export class Exchange {
     this.#abort(new HttpError(status, reason));
     if (this.isAnswered) return this.carrier.reset(this); // in the middle of a stream
     this.#pending?.release();
-    this.respond(errorResponse(status, [], status !== 503));
+    this.respond(errorResponse(status, [], status !== 503 && !this.carrier.isMultiplexed));
   }
 
   /** Sets the timer for what is waited for, and requests the next piece of a stream. To be called after each turn's work. */

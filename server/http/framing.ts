@@ -104,13 +104,12 @@ export class FramingFields {
       if (!this.#chunkedLast || this.#chunkedCount > 1) return -400; // §6.3 (4), §7.1
       if (this.#unknownCodings > 0) return -501; // §6.1
     }
-    // RFC 9110 §10.1.1: 100-continue of an HTTP/1.0 client is ignored.
-    if (isHttp11 && this.#unknownExpectation) return -417;
     request.contentLength = this.#contentLength;
     request.chunked = this.#codings > 0;
     request.expectsContinue = isHttp11 && this.#expectsContinue && request.hasBody;
     request.keepAlive = !this.#close && (isHttp11 || this.#keepAlive); // RFC 9112 §9.3
-    return 0;
+    // RFC 9110 §10.1.1: 100-continue of an HTTP/1.0 client is ignored.
+    return isHttp11 && this.#unknownExpectation ? -417 : 0;
   }
 
   /** Reads Content-Length (RFC 9110 §8.6): digits only. A second field is rejected, even with the same value. */

@@ -9,6 +9,10 @@ import { concat } from "./bytes.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
+/** Pieces smaller than this are joined once there are so many in a row. */
+const SMALL_PIECE_BYTES = 1024;
+const SMALL_PIECES_MAX = 32;
+
 /** The destination of a body's data. */
 export interface BodySink {
   /** Takes the next piece, which is valid during the call only. */
@@ -19,6 +23,18 @@ export interface BodySink {
 interface Waiting {
   resolve(piece: Bytes | null): void;
   reject(error: Error): void;
+}
+
+/**
+ * Adds a piece to `pieces`. Small ones become one once there are many in a row: an array costs some hundred bytes, and a client
+ * may send a body in frames or chunks of one.
+ */
+function addPiece(pieces: Bytes[], piece: Bytes): void {
+  pieces.push(piece);
+  const first = pieces.length - SMALL_PIECES_MAX;
+  if (first < 0) return;
+  for (let i = pieces.length - 1; i >= first; i--) if (pieces[i]!.length >= SMALL_PIECE_BYTES) return;
+  pieces.push(concat(pieces.splice(first)));
 }
 
 /** The body of a request. One reader can read it, once. */
@@ -73,7 +89,7 @@ export class RequestBody implements BodySink {
     if (bytes.length === 0 || this.#isDropped || this.#error !== null) return;
     const copy = bytes.slice();
     if (this.#waiting !== null) return this.#wake(copy);
-    this.#pieces.push(copy);
+    addPiece(this.#pieces, copy);
     this.#queuedBytes += copy.length;
   }
 
@@ -113,7 +129,7 @@ export class RequestBody implements BodySink {
     let length = 0;
     try {
       for (let piece = await this.#next(); piece !== null; piece = await this.#next()) {
-        pieces.push(piece);
+        addPiece(pieces, piece);
         length += piece.length;
         bodyMemory.add(piece.length);
         if (length > HELD_BODY_SMALL_BYTES_MAX && bodyMemory.isFull) {

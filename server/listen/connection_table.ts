@@ -210,8 +210,8 @@ export class Connections extends Source implements ConnectionKeeper<Connection> 
   }
 
   noteIdle(connection: Connection): void {
-    this.#idle.removeKept(connection);
-    this.#append(connection.fd, connection.interest, connection);
+    const isThere = this.#idle.renew(connection, this.#context.reactor.now);
+    if (!isThere) this.#append(connection.fd, connection.interest, connection);
   }
 
   noteBusy(connection: Connection): void {

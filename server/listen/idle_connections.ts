@@ -45,6 +45,10 @@ export class IdleConnections {
   add(fd: number, interest: Interest, nowMs: number, kept: Connection | null = null): void {
     this.count++;
     if (kept !== null) this.#kept.set(fd, kept);
+    this.#link(fd, interest, nowMs);
+  }
+
+  #link(fd: number, interest: Interest, nowMs: number): void {
     this.#older[fd] = this.#newest;
     this.#newer[fd] = NONE;
     this.#sinceMs[fd] = nowMs;
@@ -58,13 +62,26 @@ export class IdleConnections {
   remove(fd: number): Interest {
     this.count--;
     if (this.#kept.size > 0) this.#kept.delete(fd);
+    this.#unlink(fd);
+    return this.#interests[fd]!;
+  }
+
+  #unlink(fd: number): void {
     const older = this.#older[fd]!;
     const newer = this.#newer[fd]!;
     if (older === NONE) this.#oldest = newer;
     else this.#newer[older] = newer;
     if (newer === NONE) this.#newest = older;
     else this.#older[newer] = older;
-    return this.#interests[fd]!;
+  }
+
+  /** Lets a connection that is in the list with its object be idle from now on. Returns false for any other. */
+  renew(connection: Connection, nowMs: number): boolean {
+    const { fd, interest } = connection;
+    if (this.#kept.get(fd) !== connection) return false;
+    this.#unlink(fd);
+    this.#link(fd, interest, nowMs);
+    return true;
   }
 
   /** Removes a connection that has kept its object, if it is in the list. */

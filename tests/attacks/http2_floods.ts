@@ -2,16 +2,27 @@
  * Floods of HTTP/2: frames that cost the client little and the server much. Each is sent over and over on one connection.
  * @module
  */
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { Flag, FrameType, INT31_MAX, PREFACE, Setting } from "../../server/protocols/http2/frame.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { Flag, FrameType, INT31_MAX, PREFACE, Setting } from "../../server/protocols/http2/frames/frame.ts";
 import { HpackEncoder } from "../../server/protocols/http2/hpack/encoder.ts";
 import { concat } from "../../server/http/bytes.ts";
-import { blockOf, frame, getFields, headers, post, setting, update } from "../support/http2_wire.ts";
+import { settingsPayload } from "../../server/protocols/http2/frames/settings.ts";
+import {
+  blockOf,
+  frame,
+  getFields,
+  headers,
+  post,
+  priorityUpdate,
+  reset,
+  setting,
+  update,
+} from "../support/http2_wire.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-const { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, CONTINUATION, PRIORITY_UPDATE } = FrameType;
-const { ENHANCE_YOUR_CALM, COMPRESSION_ERROR, STREAM_CLOSED } = ErrorCode;
+const { DATA, HEADERS, PRIORITY, SETTINGS, PING, CONTINUATION, GOAWAY } = FrameType;
+const { ENHANCE_YOUR_CALM, COMPRESSION_ERROR, PROTOCOL_ERROR, STREAM_CLOSED } = ErrorCode;
 
 /** A flood. */
 export interface Http2Flood {
@@ -34,7 +45,6 @@ export const LARGE_PATH = "/big";
 export const ENDLESS_PATH = "/never";
 
 const zeros = (count: number): Bytes => new Uint8Array(count);
-const reset = (stream: number) => frame(RST_STREAM, 0, stream, [0, 0, 0, ErrorCode.CANCEL]);
 const get = (stream: number, path: string) => headers(stream, getFields(path));
 const begun = (stream: number) => post(stream, ENDLESS_PATH);
 const calm = { codes: [ENHANCE_YOUR_CALM], reads: true };
@@ -61,6 +71,13 @@ const TIMES = 4000;
 const named = new Uint8Array(TIMES).fill(NEWEST);
 /** New entries, each with the name of the one before it, and no value. */
 const renamed = Uint8Array.from({ length: TIMES }, (_, i) => i % 2 === 0 ? 0x40 | 62 : 0);
+
+/** As many streams as a client may have. */
+const many = Array.from({ length: 100 }, (_, i) => 2 * i + 1);
+/** Initial windows, as many as a frame has room for: 0 and 1 in turn, and at last 0. */
+const windows = settingsPayload(
+  Array.from({ length: 2730 }, (_, i) => [Setting.INITIAL_WINDOW_SIZE, (i + 1) % 2] as const),
+);
 
 /** Ways to have the server reset a stream (CVE-2025-8671). */
 const MADE_YOU_RESET: Readonly<Record<string, (stream: number) => readonly Bytes[]>> = {
@@ -103,8 +120,20 @@ const ENDED: readonly Http2Flood[] = [
   { name: "PRIORITY", round: () => [frame(PRIORITY, 0, 1, [0, 0, 0, 3, 1])], ...calm },
   {
     name: "PRIORITY_UPDATE",
-    round: () => [frame(PRIORITY_UPDATE, 0, 0, [0, 0, 0, 1, 0x75, 0x3d, 0x31])],
+    round: () => [priorityUpdate(1, "u=1")],
     first: [begun(1)],
+    ...calm,
+  },
+  {
+    name: "PRIORITY_UPDATE of streams that are not open",
+    round: (i) => [priorityUpdate(2 * i + 1, "u=1")],
+    ...calm,
+    codes: [ENHANCE_YOUR_CALM, PROTOCOL_ERROR],
+  },
+  {
+    name: "PRIORITY_UPDATE as long as a frame",
+    first: [begun(1)],
+    round: () => [priorityUpdate(1, "a=(1;b=?1 2),".repeat(1200) + "u=1")],
     ...calm,
   },
   { name: "unknown frames", round: () => [frame(0xee, 0, 0)], ...calm },
@@ -145,6 +174,19 @@ const ENDED: readonly Http2Flood[] = [
     round: (i) => [setting(Setting.INITIAL_WINDOW_SIZE, i + 1)],
     ...calm,
   },
+  {
+    name: "a window dribble of many streams",
+    first: [setting(Setting.INITIAL_WINDOW_SIZE, 0), ...many.map((stream) => get(stream, LARGE_PATH))],
+    round: (i) => [update(many[i % many.length]!, 1)],
+    ...calm,
+  },
+  {
+    name: "initial windows, thousands in a frame, of many streams",
+    first: [setting(Setting.INITIAL_WINDOW_SIZE, 0), ...many.map((stream) => get(stream, LARGE_PATH))],
+    round: () => [frame(SETTINGS, 0, 0, windows)],
+    ...calm,
+  },
+  { name: "GOAWAY", round: () => [frame(GOAWAY, 0, 0, zeros(8))], ...calm },
   { name: "WINDOW_UPDATE for nothing", round: () => [update(0, 1)], ...calm },
   { name: "WINDOW_UPDATE of an ended stream", first: [get(1, "/")], round: () => [update(1, 1)], ...calm },
   {
@@ -190,6 +232,48 @@ const VALID: readonly Http2Flood[] = [
   {
     name: "cookie crumbs",
     round: (_, stream) => [bomb(stream, new Uint8Array(TIMES).fill(0x80 | 32))],
+    codes: [],
+    reads: true,
+  },
+  {
+    name: "small entries of the table",
+    round: (_, stream) => [
+      bomb(stream, Uint8Array.from({ length: 15_000 }, (_, i) => [0x40, 1, 0x61 + i % 26, 1, 0x62][i % 5]!)),
+    ],
+    codes: [],
+    reads: true,
+  },
+  {
+    name: "bodies byte by byte",
+    round: (_, stream) => [
+      post(stream, "/"),
+      concat(Array.from({ length: 200 }, (_, i) => frame(DATA, i === 199 ? 1 : 0, stream, zeros(1)))),
+    ],
+    codes: [],
+    reads: true,
+  },
+  {
+    name: "bodies that wait for 100 (Continue), and their trailers",
+    round: (_, stream) => [
+      post(stream, "/", ["expect", "100-continue"]),
+      frame(DATA, 0, stream, zeros(1)),
+      headers(stream, [["x", "y"]]),
+    ],
+    codes: [],
+    reads: true,
+  },
+  {
+    name: "requests behind a GOAWAY",
+    first: [get(1, "/"), frame(GOAWAY, 0, 0, zeros(8))],
+    round: (_, stream) => [get(stream, "/")],
+    codes: [],
+    reads: true,
+  },
+  {
+    name: "priorities as long as a head",
+    round: (_, stream) => [
+      headers(stream, getFields("/", ["priority", "a=(1;b=?1 2),".repeat(900) + `u=1;x=${stream}`])),
+    ],
     codes: [],
     reads: true,
   },

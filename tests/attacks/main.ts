@@ -2,9 +2,10 @@
  * Attacks at full size: `deno task attack [NAME...]`. It prints a line of a table for each.
  * @module
  */
-import { Attackers, type Probe, residentBytes, startServer } from "../support/attackers.ts";
+import { Attackers, type Probe, residentBytes, startProgram, startServer } from "../support/attackers.ts";
+import { concat } from "../../server/http/bytes.ts";
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
-import { type Program, Site } from "../support/program.ts";
+import { type Program, programCommand, Site } from "../support/program.ts";
 import { Random, SEED } from "../support/random.ts";
 import { shortage } from "./descriptors.ts";
 import { besideDownloads } from "./fairness.ts";
@@ -22,6 +23,7 @@ const BIG_BYTES = 120 * 1024 * 1024;
 const HALF_CLOSED_BYTES = 50 * 1024 * 1024;
 const HTTP2_CLIENTS = 20;
 const HTTP2_BYTES = 4 * 1024 * 1024;
+const SMALL_HEAP = ["env", "DENO_V8_FLAGS=--max-semi-space-size=4"];
 const REQUEST = "GET / HTTP/1.1\r\nHost: x\r\n";
 
 const random = new Random();
@@ -60,8 +62,12 @@ function told(statuses: Readonly<Record<string, number>>): string {
   return entries.join(", ");
 }
 
-async function served(args: readonly string[], use: (program: Program) => Promise<void>): Promise<void> {
-  const program = await startServer(site.root, args);
+async function served(
+  args: readonly string[],
+  use: (program: Program) => Promise<void>,
+  starting: Promise<Program> = startServer(site.root, args),
+): Promise<void> {
+  const program = await starting;
   try {
     await sleep(500);
     await use(program);
@@ -227,9 +233,11 @@ async function pipelining(): Promise<void> {
   }
 }
 
+/** Floods of HTTP/2. V8's flag is that of the compiled program: without it, the garbage of any load takes up to 50 MiB. */
 async function http2(): Promise<void> {
   for (const flood of HTTP2_FLOODS) {
-    const bytes = floodBytes(flood, Math.min(Math.ceil(HTTP2_BYTES / flood.round(0, 3)[0]!.length), 50_000));
+    const roundBytes = concat(flood.round(0, 3)).length;
+    const bytes = floodBytes(flood, Math.min(Math.ceil(HTTP2_BYTES / roundBytes), 50_000));
     for (const count of [1, HTTP2_CLIENTS]) {
       await served([], async (program) => {
         await attackers.probe(program.port, 2, "/", "127.0.0.10", "http2"); // its code is compiled then
@@ -249,7 +257,7 @@ async function http2(): Promise<void> {
           `by HTTP/2: ${others(second)}`,
           `memory +${mib(mostBytes)}`,
         );
-      });
+      }, startProgram([...SMALL_HEAP, ...programCommand(["--port", "0", "--root", site.root])]));
     }
   }
 }

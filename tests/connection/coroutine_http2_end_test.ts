@@ -4,21 +4,15 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Coroutine, type Handler, HttpResponse, requestCoroutine } from "../../mod.ts";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { FrameType, readUint32 } from "../../server/protocols/http2/frame.ts";
-import { frame, getFields, headers, Http2Wire, setting, update } from "../support/http2_wire.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { FrameType, readUint32 } from "../../server/protocols/http2/frames/frame.ts";
+import { seen } from "../support/http2_serving.ts";
+import { getFields, headers, Http2Wire, reset, setting, update } from "../support/http2_wire.ts";
 import { withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";
 import { eventually } from "../support/waiting.ts";
 
-const { GOAWAY, PING, RST_STREAM } = FrameType;
-const reset = (stream: number) => frame(RST_STREAM, 0, stream, [0, 0, 0, ErrorCode.CANCEL]);
-
-/** Waits until the server has seen all that was sent. */
-async function seen(wire: Http2Wire): Promise<void> {
-  await wire.send(frame(PING, 0, 0, new Uint8Array(8)));
-  await wire.expect(PING);
-}
+const { GOAWAY, RST_STREAM } = FrameType;
 
 Deno.test("respond resolves when the client has taken the response, stream by stream", async () => {
   const sent: string[] = [];

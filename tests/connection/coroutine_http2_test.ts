@@ -12,24 +12,17 @@ import {
   requestCoroutine,
   type RequestExchange,
 } from "../../mod.ts";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
-import { frame, getFields, headers, Http2Wire, post, update } from "../support/http2_wire.ts";
+import { Flag, FrameType } from "../../server/protocols/http2/frames/frame.ts";
+import { seen } from "../support/http2_serving.ts";
+import { frame, getFields, headers, Http2Wire, post, reset, update } from "../support/http2_wire.ts";
 import { onAll, withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";
 import { readUntil } from "../support/in_process.ts";
 import { get, Wire } from "../support/wire.ts";
 import { eventually } from "../support/waiting.ts";
 
-const { DATA, PING, RST_STREAM } = FrameType;
+const { DATA } = FrameType;
 const encoder = new TextEncoder();
-const reset = (stream: number) => frame(RST_STREAM, 0, stream, [0, 0, 0, ErrorCode.CANCEL]);
-
-/** Waits until the server has seen all that was sent. */
-async function seen(wire: Http2Wire): Promise<void> {
-  await wire.send(frame(PING, 0, 0, new Uint8Array(8)));
-  await wire.expect(PING);
-}
 
 /** Answers each request with its path, one after the other. */
 const paths: Coroutine = async (connection) => {

@@ -5,11 +5,14 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Coroutine, fromFetch, type Handler, HttpResponse, requestCoroutine, serve } from "../../mod.ts";
 import { makeApp, Told } from "../support/hono_app.ts";
+import { getFields, headers, Http2Wire } from "../support/http2_wire.ts";
+import { readUntil as readTextUntil } from "../support/in_process.ts";
 import { withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";
 import { TlsClient } from "../support/tls_client.ts";
 import { local } from "../support/tls_serving.ts";
 import { eventually } from "../support/waiting.ts";
+import { get, Wire } from "../support/wire.ts";
 
 const encoder = new TextEncoder();
 
@@ -248,4 +251,34 @@ Deno.test("over TLS a coroutine that speaks HTTP is served by HTTP/2, and one fo
       assertEquals(client.alpn, expected);
     });
   }
+});
+
+Deno.test("a fetch handler sends early hints, and its Connection: close ends the connection once others are answered", async () => {
+  const handler = fromFetch(async (request, { earlyHints }) => {
+    earlyHints([["Link", "</a.css>; rel=preload"]]);
+    await sleep(10);
+    const closes = new URL(request.url).pathname === "/last";
+    return new Response("body", { headers: closes ? { connection: "close" } : {} });
+  });
+  await withServer({ http2: true, handler }, async ({ port, errors }) => {
+    using wire = await Http2Wire.connect(port);
+    await wire.send(headers(1, getFields("/")));
+    const { sections, body } = await wire.message(1);
+    assertEquals(sections.map((section) => section[":status"]), ["103", "200"]);
+    assertEquals([sections[0]!["link"], body], ["</a.css>; rel=preload", "body"]);
+    await wire.send(headers(3, getFields("/last")), headers(5, getFields("/")));
+    assertEquals((await wire.message(3)).sections[1]!["connection"], undefined);
+    assertEquals((await wire.message(5)).body, "body");
+    assertEquals(await wire.goAwayCode(), 0);
+    assertEquals(wire.failure, null);
+    using old = await Wire.connect(port);
+    await old.send(get("/last"));
+    const text = await readTextUntil(old, (text) => text.endsWith("body"));
+    assertMatch(
+      text,
+      /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a\.css>; rel=preload\r\n\r\nHTTP\/1\.1 200 OK\r\n/i,
+    );
+    assertMatch(text, /\r\nConnection: close\r\n/i);
+    assertEquals(errors, []);
+  });
 });

@@ -4,7 +4,7 @@
  */
 import { assert } from "@std/assert";
 import { concat } from "../../server/http/bytes.ts";
-import { Flag, FrameType, readUint32, Setting } from "../../server/protocols/http2/frame.ts";
+import { Flag, FrameType, readUint32, Setting } from "../../server/protocols/http2/frames/frame.ts";
 import { frame, headers, Http2Wire, setting, update } from "../support/http2_wire.ts";
 import type { WireResponse } from "../support/wire.ts";
 

@@ -11,10 +11,10 @@ import { concat } from "../../server/http/bytes.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { FileBody } from "../../server/http/file_body.ts";
 import { HttpResponse } from "../../server/http/response.ts";
-import { FRAME_HEAD_BYTES, FrameType, PREFACE, Setting } from "../../server/protocols/http2/frame.ts";
+import { FRAME_HEAD_BYTES, FrameType, PREFACE, Setting } from "../../server/protocols/http2/frames/frame.ts";
 import { Http2 } from "../../server/protocols/http2/http2.ts";
 import { says, Source } from "../support/exchanges.ts";
-import { frame, getFields, headers, post, setting, update } from "../support/http2_wire.ts";
+import { frame, getFields, headers, post, reset, setting, update } from "../support/http2_wire.ts";
 import { Site } from "../support/program.ts";
 import { describe, Scripted } from "../support/scripted.ts";
 import type { Open } from "./scenarios.ts";
@@ -74,7 +74,6 @@ const openEndless = opens((hold) => (request, { signal }) => {
 const preface = (settings: Uint8Array = frame(SETTINGS, 0, 0)) =>
   concat([encodeUtf8(PREFACE), settings, frame(SETTINGS, 1, 0)]);
 const get = (stream: number, path: string) => headers(stream, getFields(path));
-const reset = (stream: number) => frame(RST_STREAM, 0, stream, [0, 0, 0, 8]);
 const small = setting(Setting.INITIAL_WINDOW_SIZE, 1000);
 
 /** All scenarios. */

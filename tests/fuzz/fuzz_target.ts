@@ -64,7 +64,7 @@ export class FuzzFailure extends Error {
   }
 }
 
-/** Returns the failure of a case that `check` rejects with `error`, with the smallest input that it rejects, too. */
+/** Prints which case `check` has rejected with `error`. Returns its failure, with the smallest input found that `check` rejects. */
 export async function smallestFailure(
   name: string,
   seed: number,
@@ -74,6 +74,10 @@ export async function smallestFailure(
   check: (input: Input) => Promise<void>,
 ): Promise<FuzzFailure> {
   let reason = error;
+  const why = error instanceof Error ? error.message : String(error);
+  console.error(
+    `${name}, EPOLLET_SEED=${seed} EPOLLET_CASE=${number}: ${why}. A smaller input is looked for …`,
+  );
   const fails = async (input: Input) => {
     try {
       await check(input);

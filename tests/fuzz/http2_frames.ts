@@ -49,7 +49,10 @@ const ODD: readonly Field[] = [
   ["expect", "x"],
   ["cookie", "a=1"],
   ["cookie", "b=2"],
+  ["priority", "u=0, i"],
+  ["priority", "u=9, i=2;a, ,"],
 ];
+const PRIORITIES = ["", "u=0", "i", "u=7, i", "u=3;a=b, i=?0", "u", "U=1", ",", "\xff"];
 
 /** Returns a number in bytes, the most significant first. */
 function bytesOf(value: number, count: number): string {
@@ -153,6 +156,7 @@ class Frames {
         random.oneIn(4) ? [random.pick(ODD)] : [["x-sum", "1"]],
       );
     }
+    if (random.oneIn(20)) return this.frame(0, 0, id, "x".repeat(16_384)).repeat(2 + random.below(4));
     const size = random.oneIn(20) ? 16_384 : random.oneIn(3) ? 3 : random.below(50);
     let text = "x".repeat(size);
     if (random.oneIn(5) && size > 0) {
@@ -165,7 +169,7 @@ class Frames {
   #other(): string {
     const random = this.#random;
     const id = this.#any();
-    switch (random.below(12)) {
+    switch (random.below(13)) {
       case 0:
       case 1:
         return this.frame(
@@ -215,6 +219,13 @@ class Frames {
           : "";
       case 10:
         return random.oneIn(30) ? this.frame(random.pick([5, 9]), 4, id, "\x82") : "";
+      case 11: {
+        const stream = random.oneIn(30) ? random.below(20) : this.#any() | 1;
+        const value = random.oneIn(20)
+          ? "x".repeat(random.below(4))
+          : bytesOf(stream, 4) + random.pick(PRIORITIES);
+        return this.frame(16, random.below(256), random.oneIn(60) ? stream : 0, value);
+      }
       default:
         return random.oneIn(5) ? this.frame(4, 1, 0) : "";
     }

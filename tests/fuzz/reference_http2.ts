@@ -56,6 +56,8 @@ export class Http2Model {
   #tableMax = 4096;
   #gaps = 0;
   #isLeaving = false;
+  /** The client ends its half behind its bytes. */
+  hasHalfClosed = false;
   #head: { id: number; flags: number; text: string; count: number; isOwnParent: boolean } | null = null;
 
   /** `text` follows the preface. */
@@ -68,6 +70,18 @@ export class Http2Model {
       else if (error instanceof Unclear) this.isUnclear = true;
       else throw error;
     }
+  }
+
+  /**
+   * Tells that the client ends its half, which resets what can not go on without it. Returns false if that has no effect, or
+   * responses are to come that never do.
+   */
+  halfClose(): boolean {
+    const isWaiting = [...this.streams.values()].some((one) =>
+      one.state === "half" && !one.request!.isAnswered
+    );
+    if (this.end !== null || this.isUnclear || isWaiting) return false;
+    return this.hasHalfClosed = true;
   }
 
   #read(text: string): void {
@@ -137,8 +151,11 @@ export class Http2Model {
         if (flags & 4) this.#wholeHead();
         return;
       }
-      case 16:
-        throw new Unclear();
+      case 16: // RFC 9218 §7.1: without effect on what comes, only on its order
+        return failIf(
+          [id !== 0 || (text.length >= 4 && numberOf(text.slice(0, 4)) % 2 === 0), PROTOCOL_ERROR],
+          [text.length < 4, FRAME_SIZE_ERROR],
+        );
     }
   }
 
@@ -147,7 +164,6 @@ export class Http2Model {
     if (id % 2 === 0 || id > this.last) fail(code);
     const stream = this.streams.get(id) ?? this.#open(id, "ended");
     if (stream.state === "here") return;
-    if (stream.reset !== null || this.#isErrorPage(stream)) throw new Unclear();
     stream.reset = code;
     stream.state = "here";
   }
@@ -251,24 +267,25 @@ export class Http2Model {
   #wholeHead(): void {
     const { id, flags, text, isOwnParent } = this.#head!;
     this.#head = null;
+    const old = this.streams.get(id);
+    const hasGap = id > this.last + 2;
+    this.last = Math.max(this.last, id);
     const fields = this.#table.decode(Array.from(text, (c) => c.charCodeAt(0))) ?? fail(COMPRESSION_ERROR);
     const hasEnded = (flags & 1) === 1;
-    const old = this.streams.get(id);
     if (old !== undefined) {
       if (this.#isErrorPage(old)) throw new Unclear();
       if (old.state !== "open") return this.#streamError(id, STREAM_CLOSED);
       if (!hasEnded || isOwnParent || areTrailersWrong(fields)) return this.#streamError(id, PROTOCOL_ERROR);
       return this.#bodyEnded(id, old);
     }
-    if (id > this.last + 2) this.#gaps++;
-    this.last = id;
+    if (hasGap) this.#gaps++;
     const stream = this.#open(id, hasEnded ? "half" : "open");
     const request = referenceRequest(fields, hasEnded);
     if (request === "unclear") throw new Unclear();
     if (request === null || isOwnParent) return this.#streamError(id, PROTOCOL_ERROR);
     stream.request = request;
     if (hasEnded) this.#respond(stream, true);
-    else if (request.status !== 200) stream.hasHead = true;
+    else if (request.status !== 200) stream.hasHead = stream.mayBeCutShort = true;
   }
 
   #respond(stream: StreamModel, mayBeAtOnce: boolean): void {
@@ -294,11 +311,9 @@ export class Http2Model {
     const length = flags & 8 ? text.length - 1 - numberOf(text.slice(0, 1)) : text.length;
     const stream = this.streams.get(id);
     if (stream === undefined || stream.state !== "open") return this.#streamError(id, STREAM_CLOSED);
-    if (this.#isErrorPage(stream)) {
-      if (flags & 1) throw new Unclear();
-      return;
-    }
+    if (this.#isErrorPage(stream) && flags & 1) throw new Unclear();
     stream.received += length;
+    stream.returnedMost += text.length;
     const { contentLength } = stream.request!;
     if (contentLength >= 0 && stream.received > contentLength) return this.#streamError(id, PROTOCOL_ERROR);
     if (flags & 1) this.#bodyEnded(id, stream);

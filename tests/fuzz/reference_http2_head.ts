@@ -12,7 +12,8 @@ export interface Request {
   readonly body: string | null;
   readonly isAnswered: boolean;
   readonly contentLength: number;
-  readonly mayContinue: boolean;
+  /** The client waits for 100 before it sends the body, and gets it. */
+  readonly isContinued: boolean;
 }
 
 /** The size of the answer to `/large`, and the largest body of a request. */
@@ -66,7 +67,7 @@ export function referenceRequest(fields: readonly Field[], hasEnded: boolean): R
     .map((name) => pseudo.get(name));
   if (method === undefined || !TOKEN.test(method)) return null;
   if (method.length > 20) return "unclear";
-  const request = { method, status: 200, body: null, isAnswered: true, contentLength, mayContinue: false };
+  const request = { method, status: 200, body: null, isAnswered: true, contentLength, isContinued: false };
   if (method === "CONNECT") {
     if (scheme !== undefined || path !== undefined || authority === undefined) return null;
     return { ...request, status: 501, contentLength: -1 };
@@ -85,8 +86,9 @@ export function referenceRequest(fields: readonly Field[], hasEnded: boolean): R
   if (expectations.some((value) => value !== "100-continue")) return { ...request, status: 417 };
   if (!hasEnded && contentLength > BODY_BYTES_MAX) return { ...request, status: 413 };
   const [plain] = path.split("?") as [string];
-  if (plain === "/never") return { ...request, isAnswered: false };
+  const isContinued = !hasEnded && expectations.length > 0; // RFC 9110 §10.1.1
+  if (plain === "/never") return { ...request, isAnswered: false, isContinued };
   const text = [method, path, authority ?? host, joined(fields, "x-own"), joined(fields, "cookie")].join(" ");
   const body = plain === "/large" ? "0123456789".repeat(LARGE_BYTES / 10) : plain === "/empty" ? "" : text;
-  return { ...request, body, mayContinue: !hasEnded && expectations.length > 0 };
+  return { ...request, body, isContinued };
 }

@@ -51,8 +51,15 @@ export class StreamModel {
   /** The response is complete, whatever the window. */
   isWhole = false;
   received = 0;
-  /** The code of RST_STREAM; null without it. NO_ERROR may be missing. */
+  /** By how much its window may have been widened for the client. */
+  returnedMost = 0;
+  /** The code of RST_STREAM; null without it. */
   reset: number | null = null;
+  /**
+   * An error page was begun before the request's body had come. Once it is complete, RST_STREAM with NO_ERROR follows, and
+   * no other.
+   */
+  mayBeCutShort = false;
 
   constructor(credit: number) {
     this.credit = credit;

@@ -37,4 +37,14 @@ export const REGRESSIONS: readonly Regression[] = [
     input: ["HEAD  ", "", ""],
     was: "the answer to a HEAD whose request line is malformed had a body",
   },
+  {
+    target: "http2",
+    input: [
+      "\0\0\0\x04\0\0\0\0\0",
+      "\0\0 \x01\x05\0\0\0\x03B\x84\xc7\x82\x1b\xff\x86\x11\x06a.test\x05\x06/a?b=c\\\x072000000",
+      "\0\0\x0f\x01\x05\0\0\0\x05\xbf\x86\x11\x06a.test\x84\x1f\x14\x81\xf3",
+      "",
+    ],
+    was: "a request with an unknown expectation was malformed if the head before it had a length",
+  },
 ];

@@ -4,7 +4,7 @@
  * @module
  */
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
 import { type Ask, askHttp1, BothVersions, type Place } from "../support/both_versions.ts";
 import type { Line } from "../support/http2_wire.ts";
 import { DENO, Program, REPOSITORY } from "../support/program.ts";

@@ -5,6 +5,8 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Handler } from "../../server/connection/handler.ts";
+import { concat } from "../../server/http/bytes.ts";
+import { RequestBody } from "../../server/http/request_body.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import { HEAD_BYTES_MAX, REQUEST_BODY_QUEUE_BYTES_MAX } from "../../server/limits.ts";
 import {
@@ -255,4 +257,22 @@ Deno.test("a request without a body has an empty one", async () => {
   const request = scripted.host.buffers.request;
   assertEquals(await request.text(), "");
   assertMatch(String(await failure(() => request.json())), /^HttpError: The body is no JSON/);
+});
+
+Deno.test("small pieces that wait for their reader become few: a client may send each byte by itself", async () => {
+  const body = new RequestBody(() => {});
+  const sent = Uint8Array.from({ length: 60_000 }, (_, i) => i % 251);
+  for (let i = 0; i < sent.length; i++) body.push(sent.subarray(i, i + 1));
+  assertEquals(body.queuedBytes, sent.length);
+  body.end();
+  const pieces = await Array.fromAsync(body.stream());
+  assert(pieces.length < 100, `${pieces.length} pieces`);
+  assertEquals(concat(pieces), sent);
+  const mixed = new RequestBody(() => {});
+  const lengths = Array.from({ length: 500 }, (_, i) => i % 40 === 39 ? 2000 : i % 7);
+  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length)).map((_, i) => i % 249);
+  let at = 0;
+  for (const length of lengths) mixed.push(bytes.subarray(at, at += length));
+  mixed.end();
+  assertEquals(await mixed.bytes(), bytes);
 });

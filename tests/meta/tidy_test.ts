@@ -23,6 +23,15 @@ const OWN = "tests/meta/tidy_test.ts";
 const LINES_MAX = 335;
 /** Limits that count things, and are named after these. */
 const COUNTS = [
+  "STREAMS_MAX",
+  "STREAMS_MOST",
+  "CONTINUATIONS_MAX",
+  "FRAMES_PER_TURN_MAX",
+  "FRAMES_PER_LOOK",
+  "TROUBLE_AT_ONCE_MAX",
+  "PRIORITIES_PER_STREAM",
+  "TROUBLE_PER_SECOND",
+  "HEAD_BLOCK_RATIO_MAX",
   "REPEATED_KEYS_MAX",
   "ANNOUNCED_ADDRESSES_MAX",
   "HEARTBEATS_PER_PATIENCE",
@@ -151,7 +160,13 @@ Deno.test("no merge has left its marks", () => {
 });
 
 /** The files with bounds. The second has a part of those of the first. */
-const LIMITS = ["server/limits.ts", "server/shared_limits.ts", "handlers/site/limits.ts"];
+const LIMITS = [
+  "server/limits.ts",
+  "server/shared_limits.ts",
+  "server/http2_limits.ts",
+  "server/tls_limits.ts",
+  "handlers/site/limits.ts",
+];
 
 function namesOfLimits(): string[] {
   return LIMITS.flatMap((file) =>

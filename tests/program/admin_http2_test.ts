@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { adminHandler } from "../../handlers/admin/admin.ts";
-import { FrameType } from "../../server/protocols/http2/frame.ts";
+import { FrameType } from "../../server/protocols/http2/frames/frame.ts";
 import { BothVersions } from "../support/both_versions.ts";
 import { getFields, headers, Http2Wire } from "../support/http2_wire.ts";
 import { onAll, withServer } from "../support/serving.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { FrameType, readUint32 } from "../../server/protocols/http2/frame.ts";
+import { FrameType, readUint32 } from "../../server/protocols/http2/frames/frame.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 import { getFields, headers, Http2Wire } from "../support/http2_wire.ts";
 import { Program, programCommand, Site } from "../support/program.ts";

@@ -5,8 +5,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { type Handler, HttpResponse } from "../../mod.ts";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { Flag, FrameType } from "../../server/protocols/http2/frames/frame.ts";
 import { CONNECTION_ERRORS, RIGHT, STREAM_ERRORS } from "../support/http2_cases.ts";
 import { frame, getFields, headers, Http2Wire, update } from "../support/http2_wire.ts";
 import { withServer } from "../support/serving.ts";

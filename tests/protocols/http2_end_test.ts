@@ -4,8 +4,14 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { type Handler, HttpResponse } from "../../mod.ts";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { Flag, FrameType, INT31_MAX, readUint31, readUint32 } from "../../server/protocols/http2/frame.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import {
+  Flag,
+  FrameType,
+  INT31_MAX,
+  readUint31,
+  readUint32,
+} from "../../server/protocols/http2/frames/frame.ts";
 import { type Frame, frame, getFields, headers, Http2Wire, post } from "../support/http2_wire.ts";
 import { onAll, withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";
@@ -21,8 +27,14 @@ const handler: Handler = (request) => {
   if (request.path === "/later") return sleep(30).then(() => HttpResponse.text("later"));
   if (request.path === "/much-later") return sleep(400).then(() => HttpResponse.text("much later"));
   if (request.path === "/large") return HttpResponse.text(LARGE);
+  if (request.path === "/fails") throw new Error("on purpose");
+  if (request.path === "/last") return LAST;
+  if (request.path === "/last-later") return sleep(30).then(() => LAST);
   return HttpResponse.text(`hello ${request.path}`);
 };
+
+/** It ends the connection. */
+const LAST = new HttpResponse(200, [], new TextEncoder().encode("last"), true);
 
 const textOf = (body: Uint8Array | undefined) => new TextDecoder().decode(body);
 const contentOf = ({ payload }: Frame) => [readUint31(payload, 0), readUint32(payload, 4)];
@@ -238,4 +250,51 @@ Deno.test("HTTP/2: a snapshot tells connections and streams by state, and nothin
     assertEquals([http2?.accepted, http2?.responses, responses], [1, { 200: 2 }, { 200: 2 }]);
     assertEquals(requests, 3, "two answers, and one request whose client did not wait");
   });
+});
+
+onAll(
+  "HTTP/2: a response that ends the connection is announced by GOAWAY, and requests that have come by then are answered",
+  async (poller) => {
+    for (const path of ["/last", "/last-later"]) {
+      await withServer({ handler }, async ({ port }) => {
+        using wire = await Http2Wire.connect(port);
+        await wire.send(headers(1, getFields("/much-later")), headers(3, getFields(path)));
+        assertEquals(contentOf(await wire.expect(GOAWAY)), [INT31_MAX, ErrorCode.NO_ERROR]);
+        const { payload } = await wire.expect(PING);
+        await wire.send(
+          headers(5, getFields("/last")),
+          frame(PING, Flag.ACK, 0, payload),
+          headers(7, getFields("/a")),
+        );
+        const answers: Record<number, string> = {};
+        const goAways: number[][] = [];
+        for (let one = await wire.next(); one !== null; one = await wire.next()) {
+          if (one.type === GOAWAY) goAways.push(contentOf(one));
+        }
+        for (const one of wire.frames) if (one.type === DATA) answers[one.stream] = textOf(one.payload);
+        assertEquals(wire.failure, null);
+        assertEquals(answers, { 1: "much later", 3: "last", 5: "last" });
+        assertEquals(goAways, [[5, ErrorCode.NO_ERROR]]);
+      }, poller);
+    }
+  },
+);
+
+Deno.test("HTTP/2: the errors of a handler, and late or large bodies, end their streams only", async () => {
+  await withServer(
+    { handler, bodyBytesMax: 10, bodyTimeoutMs: 100, handlerTimeoutMs: 200 },
+    async ({ port }) => {
+      using wire = await Http2Wire.connect(port);
+      const post = (stream: number, path: string) =>
+        headers(stream, [[":method", "POST"], ...getFields(path).slice(1)], 0);
+      await wire.send(headers(1, getFields("/fails")), headers(3, getFields("/much-later")));
+      await wire.send(post(5, "/a"), frame(DATA, 0, 5, new Uint8Array(11)));
+      assertEquals((await wire.response(1))?.fields[":status"], "500");
+      assertEquals((await wire.response(3))?.fields[":status"], "503");
+      await sleep(50);
+      await wire.send(headers(7, getFields("/b")));
+      assertEquals(textOf((await wire.response(7))?.body), "hello /b");
+      assertEquals(wire.frames.filter(({ type }) => type === GOAWAY), []);
+    },
+  );
 });

@@ -4,8 +4,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { HttpResponse } from "../../mod.ts";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { Flag, FrameType } from "../../server/protocols/http2/frames/frame.ts";
 import {
   blockOf,
   frame,

@@ -4,32 +4,15 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { type Fields, type Handler, type HandlerContext, HttpResponse } from "../../mod.ts";
-import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
-import { getFields, headers, Http2Wire, post, setting } from "../support/http2_wire.ts";
+import { Flag, FrameType } from "../../server/protocols/http2/frames/frame.ts";
+import { withTrailers, withWire } from "../support/http2_serving.ts";
+import { frame, getFields, headers, Http2Wire, post, setting } from "../support/http2_wire.ts";
 import { onAll, withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";
 
 const { HEADERS, CONTINUATION, DATA } = FrameType;
 const encoder = new TextEncoder();
 const LINK = "</style.css>; rel=preload; as=style";
-
-/** A body of `text`, with trailers. */
-function withTrailers(text: string, trailers: () => Fields | Promise<Fields>): HttpResponse {
-  const stream = ReadableStream.from(text === "" ? [] : [encoder.encode(text)]);
-  return new HttpResponse(200, [["Trailer", "Server-Timing"]], { stream, length: null, trailers });
-}
-
-/** Serves `handler` to one client. */
-function withWire(
-  handler: Handler,
-  test: (wire: Http2Wire, errors: string[]) => Promise<void>,
-  settings?: Uint8Array,
-): Promise<void> {
-  return withServer({ http2: true, handler }, async ({ port, errors }) => {
-    using wire = await Http2Wire.connect(port, settings);
-    await test(wire, errors);
-  });
-}
 
 onAll(
   "HTTP/2: early hints come before the response, at once or later, as often as they are sent",
@@ -237,5 +220,19 @@ Deno.test("a request tells the version in which it came", async () => {
       const text = await new Response(plain.readable).text();
       assertEquals(text.split("\r\n\r\n")[1], `${version} ${version}`, line);
     }
+  });
+});
+
+Deno.test("HTTP/2: an unknown expectation is 417, whatever length the head before it had", async () => {
+  await withWire(() => HttpResponse.text("never"), async (wire) => {
+    const malformed = headers(1, getFields("/", ["content-length", "3"])); // it has ended, and no body
+    await wire.send(malformed, headers(3, getFields("/", ["expect", "x"])));
+    assertEquals((await wire.response(3))?.fields[":status"], "417");
+    await wire.send(
+      headers(5, getFields("/", ["content-length", "3"])),
+      post(7, "/", ["expect", "x"]),
+      frame(DATA, Flag.END_STREAM, 7, encoder.encode("more than 3")),
+    );
+    assertEquals((await wire.response(7))?.fields[":status"], "417");
   });
 });

@@ -5,10 +5,10 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { floodBytes, HTTP2_FLOODS, type Http2Flood } from "../attacks/http2_floods.ts";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { FrameType } from "../../server/protocols/http2/frame.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { FrameType } from "../../server/protocols/http2/frames/frame.ts";
 import { handler, LARGE, textOf, working } from "../support/http2_handler.ts";
-import { getFields, headers, Http2Wire, update } from "../support/http2_wire.ts";
+import { getFields, headers, Http2Wire, reset, update } from "../support/http2_wire.ts";
 import { local } from "../support/tls_serving.ts";
 import { withServer } from "../support/serving.ts";
 import { eventually } from "../support/waiting.ts";
@@ -92,5 +92,19 @@ Deno.test("a client that answers each DATA frame by two WINDOW_UPDATEs, also of 
       left -= payload.length;
       await wire.send(update(stream, payload.length), update(0, payload.length));
     }
+  });
+});
+
+Deno.test("a client that leaves a page with a hundred requests, and does something else, is not sent away", async () => {
+  await withServer({ http2: true, handler }, async ({ port }) => {
+    using wire = await Http2Wire.connect(port);
+    const ids = Array.from({ length: 100 }, (_, i) => 1 + 2 * i);
+    for (const id of ids) await wire.send(headers(id, getFields("/never")));
+    await wire.send(
+      ...ids.map((id) => reset(id)),
+      ...ids.slice(0, 50).map((id) => headers(id + 200, getFields("/never"))),
+    );
+    await wire.send(...ids.slice(0, 50).map((id) => reset(id + 200)), headers(401, getFields("/after")));
+    assertEquals(textOf((await wire.response(401))?.body), "hello /after");
   });
 });

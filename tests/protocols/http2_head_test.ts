@@ -7,7 +7,7 @@ import { latin1 } from "../../server/http/characters.ts";
 import { HttpRequest } from "../../server/http/request.ts";
 import { HpackDecoder } from "../../server/protocols/http2/hpack/decoder.ts";
 import { HpackEncoder } from "../../server/protocols/http2/hpack/encoder.ts";
-import { MALFORMED, RequestHead } from "../../server/protocols/http2/request_head.ts";
+import { MALFORMED, RequestHead } from "../../server/protocols/http2/requests/request_head.ts";
 
 const BYTES_MAX = 16_384;
 const FIELDS_MAX = 100;

@@ -5,8 +5,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Handler, HttpResponse } from "../../mod.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { FrameType, readUint31, readUint32 } from "../../server/protocols/http2/frame.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { FrameType, readUint31, readUint32 } from "../../server/protocols/http2/frames/frame.ts";
 import { LogInFile, parseLine } from "../support/access_log.ts";
 import { blockOf, frame, getFields, headers, Http2Wire, post } from "../support/http2_wire.ts";
 import { onAll, withServer } from "../support/serving.ts";

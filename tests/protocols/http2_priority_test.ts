@@ -3,8 +3,12 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { parsePriority, priorityOfType, StreamPriority } from "../../server/protocols/http2/priority.ts";
-import { Scheduler } from "../../server/protocols/http2/scheduler.ts";
+import {
+  parsePriority,
+  priorityOfType,
+  StreamPriority,
+} from "../../server/protocols/http2/streams/priority.ts";
+import { Scheduler } from "../../server/protocols/http2/streams/scheduler.ts";
 
 const NOTHING = { urgency: null, isIncremental: null };
 const CSS = { priority: null, typePriority: priorityOfType("text/css") };
@@ -144,10 +148,14 @@ Deno.test("Priority: a PRIORITY_UPDATE overrides the field of the request, which
   assertEquals([late.urgency, late.isIncremental], [3, false]);
 });
 
+/** The data of a frame. */
+const FRAME_BYTES = 16_384;
+
 /** A stream for the scheduler: `frames` left, "u=1, i" and the like. */
 class Fake {
   readonly priority = new StreamPriority();
   isHeldBack = false;
+  sentBytes = 0;
   constructor(readonly id: number, public frames: number, text = "") {
     this.priority.update(parsePriority(text)!);
   }
@@ -157,19 +165,24 @@ class Fake {
   get isBlocked(): boolean {
     return true;
   }
+  hasMoreThan(bytes: number): boolean {
+    return this.frames * FRAME_BYTES > bytes;
+  }
 }
 
-/** Returns the streams that send the next frames, up to `most`, as the responder takes them. */
-function order(scheduler: Scheduler, streams: Fake[], most = 100): string {
+/** Returns the streams that send the next frames of a turn, up to `most`, as the sender takes them. */
+function order(scheduler: Scheduler<Fake>, streams: Fake[], most = 100): string {
   const ids: number[] = [];
   while (ids.length < most) {
-    const next = scheduler.next(streams, true);
+    const next = scheduler.following(true) ?? scheduler.next(streams, true);
     if (next === null) break;
     do {
       next.frames--;
+      next.sentBytes += FRAME_BYTES;
       ids.push(next.id);
     } while (!scheduler.takesTurns && next.isReady && ids.length < most);
   }
+  scheduler.forget();
   return ids.join(" ");
 }
 
@@ -183,21 +196,55 @@ Deno.test("Streams of the same urgency send one after the other, in the order of
   assertEquals(order(new Scheduler(), streams), "1 1 3 3 5 5 5");
 });
 
+Deno.test("Streams that go one after the other are looked at once in a turn, and a new one that is urgent is next in another", () => {
+  const scheduler = new Scheduler<Fake>();
+  const streams = [new Fake(1, 2, "u=5"), new Fake(3, 2), new Fake(5, 2), new Fake(7, 2)];
+  let looks = 0;
+  const counted = {
+    *[Symbol.iterator]() {
+      looks++;
+      yield* streams;
+    },
+  } as Fake[];
+  assertEquals(order(scheduler, counted, 5), "3 3 5 5 7");
+  assertEquals(looks, 1);
+  streams.push(new Fake(9, 1, "u=0"));
+  assertEquals(order(scheduler, counted), "9 7 1 1");
+});
+
 Deno.test("Incremental streams of the same urgency take turns, a frame each, and a new one comes soon", () => {
-  const scheduler = new Scheduler();
+  const scheduler = new Scheduler<Fake>();
   const streams = [new Fake(1, 3, "i"), new Fake(3, 3, "i"), new Fake(5, 1, "i")];
   assertEquals(order(scheduler, streams, 4), "1 3 5 1");
   streams.push(new Fake(7, 2, "i"));
   assertEquals(order(scheduler, streams), "7 3 1 7 3");
 });
 
-Deno.test("Of the same urgency, every other frame is for the incremental streams", () => {
-  const streams = [new Fake(1, 2, "i"), new Fake(3, 2, "i"), new Fake(5, 2), new Fake(7, 1)];
-  assertEquals(order(new Scheduler(), streams), "5 1 5 3 7 1 3");
+Deno.test("Of the same urgency, a stream that is not incremental goes before incremental ones with much left, also older ones", () => {
+  const streams = [new Fake(1, 6, "i"), new Fake(5, 4), new Fake(7, 2), new Fake(9, 1, "i")];
+  assertEquals(order(new Scheduler(), streams), "5 5 5 5 7 7 1 9 1 1 1 1 1");
+});
+
+Deno.test("Of the same urgency, every other frame is for the oldest incremental stream that is almost at its end", () => {
+  const older = () => [new Fake(1, 5, "i"), new Fake(3, 2, "i"), new Fake(5, 3, "i")];
+  assertEquals(order(new Scheduler(), [...older(), new Fake(7, 9)], 12), "7 3 7 3 7 5 7 5 7 5 7 7");
+  assertEquals(order(new Scheduler(), [...older(), new Fake(4, 3), new Fake(6, 2)], 8), "4 3 4 3 4 5 6 5");
+});
+
+Deno.test("Of the same urgency, after 256 KB of a stream that is not incremental, every other frame is for the incremental ones in turn", () => {
+  const streams = [new Fake(1, 20), new Fake(3, 8, "i"), new Fake(5, 8, "i")];
+  assertEquals(order(new Scheduler(), streams, 25), `${"1 ".repeat(16)}3 1 5 1 3 1 5 1 3`);
+});
+
+Deno.test("A stream that is not incremental does not delay a more urgent one that is, nor the other way round", () => {
+  const urgent = [new Fake(1, 3), new Fake(3, 6, "u=2, i")];
+  assertEquals(order(new Scheduler(), urgent), "3 3 3 3 3 3 1 1 1");
+  const other = [new Fake(1, 2, "i"), new Fake(3, 2, "u=2")];
+  assertEquals(order(new Scheduler(), other), "3 3 1 1");
 });
 
 Deno.test("A stream that its window holds back lets the less urgent ones send", () => {
-  const scheduler = new Scheduler();
+  const scheduler = new Scheduler<Fake>();
   const held = new Fake(1, 2, "u=0");
   held.isHeldBack = true;
   const streams = [held, new Fake(3, 3, "u=7")];
@@ -207,7 +254,7 @@ Deno.test("A stream that its window holds back lets the less urgent ones send", 
 });
 
 Deno.test("Without a window of the connection only ends are sent", () => {
-  const scheduler = new Scheduler();
+  const scheduler = new Scheduler<Fake>();
   const data = new Fake(1, 1, "u=0");
   const end = Object.defineProperty(new Fake(3, 1, "u=7"), "isBlocked", { value: false });
   assertEquals(scheduler.next([data, end], false), end);

@@ -4,8 +4,8 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Handler, HttpResponse } from "../../mod.ts";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { FrameType, PREFACE } from "../../server/protocols/http2/frame.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { FrameType, PREFACE } from "../../server/protocols/http2/frames/frame.ts";
 import { LogInFile, parseLine } from "../support/access_log.ts";
 import { BothVersions, connectHttp2 } from "../support/both_versions.ts";
 import {

@@ -6,8 +6,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { Flag, FrameType } from "../../server/protocols/http2/frames/frame.ts";
 import {
   frame,
   getFields,
@@ -17,11 +17,12 @@ import {
   setting,
   update,
 } from "../support/http2_wire.ts";
+import { seen } from "../support/http2_serving.ts";
 import { sizedHandler as handler } from "../support/sized_handler.ts";
 import { onAll, withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";
 
-const { DATA, PING } = FrameType;
+const { DATA } = FrameType;
 const CONNECTION_WINDOW = 65_535;
 const PLUG = "/200000/text/plain";
 
@@ -31,12 +32,6 @@ async function plugged(port: number): Promise<Http2Wire> {
   await wire.send(headers(1, getFields(PLUG, ["priority", "u=7"])));
   for (let left = CONNECTION_WINDOW; left > 0;) left -= (await wire.expect(DATA)).payload.length;
   return wire;
-}
-
-/** Waits until the server has taken all frames that were sent. */
-async function taken(wire: Http2Wire): Promise<void> {
-  await wire.send(frame(PING, 0, 0, new Uint8Array(8)));
-  await wire.expect(PING);
 }
 
 /** Opens the window. Returns the streams of the frames with data that come until `ends` streams have ended. */
@@ -65,7 +60,7 @@ async function order(
       )
     ),
   );
-  await taken(wire);
+  await seen(wire);
   return await opened(wire, requests.length);
 }
 
@@ -93,6 +88,21 @@ onAll("HTTP/2: incremental responses of the same urgency take turns, a frame eac
     assertEquals(await order(port, [FILE, "i"], [FILE, "u=3"]), "3 5 3 5 3 5");
   }, poller);
 });
+
+onAll(
+  "HTTP/2: of the same urgency, a response that is not incremental comes before later incremental ones, and after 256 KB of it in turn with them",
+  async (poller) => {
+    await withServer({ http2: true, handler }, async ({ port }) => {
+      assertEquals(await order(port, [FILE, "u=2"], [FILE, "u=2, i"]), "3 3 3 5 5 5");
+      assertEquals(
+        await order(port, ["/100000/image/png", "u=2, i"], ["/100000/image/png", "u=2, i"], [FILE, "u=2"]),
+        `7 7 7 ${"3 5 ".repeat(7).trim()}`,
+      );
+      const large = await order(port, ["/300000/text/plain", "u=2"], [FILE, "u=2, i"]);
+      assertEquals(large, `${"3 ".repeat(16)}5 3 5 3 5 3`);
+    }, poller);
+  },
+);
 
 Deno.test("HTTP/2: without a priority, style sheets, fonts and scripts come before images, and these before the rest", async () => {
   await withServer({ http2: true, handler }, async ({ port }) => {
@@ -122,8 +132,8 @@ Deno.test("HTTP/2: what a handler says in Priority overrides the client, paramet
   await withServer({ http2: true, handler }, async ({ port }) => {
     const own = (text: string) => `${FILE}?${encodeURIComponent(text)}`;
     assertEquals(
-      await order(port, [FILE, "u=1"], [own("u=0"), "u=6"], [own("i"), "u=1"]),
-      "5 5 5 7 3 7 3 7 3",
+      await order(port, [FILE, "u=1, i"], [own("u=0"), "u=6"], [own("i"), "u=1"], [own("i=?0"), "u=1, i"]),
+      "5 5 5 3 9 3 9 3 9 7 7 7",
     );
     using wire = await Http2Wire.connect(port);
     await wire.send(headers(1, getFields(own("u=0, i"))));
@@ -136,11 +146,11 @@ Deno.test("HTTP/2: PRIORITY_UPDATE moves a response, in the middle of it, before
     {
       using wire = await plugged(port);
       await wire.send(headers(3, getFields(FILE, ["priority", "u=1"])), headers(5, getFields(FILE)));
-      await taken(wire);
+      await seen(wire);
       await wire.send(update(0, 16_384));
       assertEquals((await wire.expect(DATA)).stream, 3);
       await wire.send(priorityUpdate(3, "u=6"), priorityUpdate(1, "u=5"));
-      await taken(wire);
+      await seen(wire);
       const frames = (await opened(wire, 3)).split(" ");
       assertEquals(frames.filter((id) => id !== "1").join(" "), "5 5 5 3 3");
       assertEquals(frames.lastIndexOf("1") < frames.indexOf("3"), true);
@@ -154,7 +164,7 @@ Deno.test("HTTP/2: PRIORITY_UPDATE moves a response, in the middle of it, before
         priorityUpdate(9, "u=0,"), // ignored
         ...[3, 5, 7, 9].map((id) => headers(id, getFields(FILE, ["priority", "u=4"]))),
       );
-      await taken(wire);
+      await seen(wire);
       assertEquals(await opened(wire, 4), "7 7 7 5 5 5 3 3 3 9 9 9");
     }
   });
@@ -195,9 +205,9 @@ Deno.test("HTTP/2: priorities of more streams than may be open end the connectio
     for (let i = 0; i < 50; i++) await wire.send(priorityUpdate(107 + 2 * i, "u=1"));
     await sleep(1500);
     for (let i = 50; i < 99; i++) await wire.send(priorityUpdate(107 + 2 * i, "u=1"));
-    await taken(wire);
+    await seen(wire);
     await wire.send(headers(107, getFields(PLUG)), priorityUpdate(501, "u=0"));
-    await taken(wire); // 98 early ones, one stream, and this one
+    await seen(wire); // 98 early ones, one stream, and this one
     await wire.send(priorityUpdate(503, "u=0"));
     assertEquals(await wire.goAwayCode(), ErrorCode.PROTOCOL_ERROR);
   });
@@ -217,16 +227,48 @@ Deno.test("HTTP/2: a flood of PRIORITY_UPDATE is sent away, also of one that cha
   });
 });
 
-Deno.test("HTTP/2: a page with a hundred images, each with a new priority, is no flood", async () => {
+Deno.test("HTTP/2: a page with a hundred images, the priority of each of which changes a few times, is no flood", async () => {
+  const changes: Record<string, (stream: number) => Uint8Array[]> = {
+    PRIORITY_UPDATE: (stream) => [priorityUpdate(stream, "u=2, i"), priorityUpdate(stream, "i")],
+    // Chromium sends up to three for each image that becomes visible
+    PRIORITY: (stream) => [1, 3, 5].map(() => frame(FrameType.PRIORITY, 0, stream, [0x80, 0, 0, 0, 219])),
+  };
   await withServer({ http2: true, handler }, async ({ port }) => {
-    using wire = await plugged(port);
-    for (let i = 0; i < 99; i++) {
-      await wire.send(headers(3 + 2 * i, getFields("/20000/image/png", ["priority", "i"])));
+    for (const [name, change] of Object.entries(changes)) {
+      using wire = await plugged(port);
+      const ids = Array.from({ length: 99 }, (_, i) => 3 + 2 * i);
+      for (const id of ids) await wire.send(headers(id, getFields("/20000/image/png", ["priority", "i"])));
+      await wire.send(...ids.flatMap(change), ...ids.flatMap(change));
+      await seen(wire);
+      await opened(wire, 100);
+      await wire.send(headers(301, getFields("/5/text/plain")));
+      assertEquals((await wire.response(301))?.body.length, 5, name);
     }
-    for (let i = 0; i < 99; i++) await wire.send(priorityUpdate(3 + 2 * i, "u=2, i"));
-    await taken(wire);
-    await opened(wire, 100);
-    await wire.send(headers(301, getFields("/5/text/plain")));
-    assertEquals((await wire.response(301))?.body.length, 5);
+  });
+});
+
+Deno.test("HTTP/2: new priorities of few streams, and after many requests, are a flood", async () => {
+  await withServer({ http2: true, handler }, async ({ port }) => {
+    for (const requests of [0, 1, 500]) {
+      using wire = await Http2Wire.connect(port);
+      for (let i = 0; i < requests; i++) {
+        await wire.send(headers(3 + 2 * i, getFields("/5/text/plain")));
+        await wire.response(3 + 2 * i);
+      }
+      const free = Math.min(requests, 100) * 8;
+      const priority = frame(FrameType.PRIORITY, 0, 1, [0, 0, 0, 0, 219]);
+      const sending = wire.send(...Array.from({ length: free + 400 }, () => priority)).catch(() => {});
+      assertEquals(await wire.goAwayCode(), ErrorCode.ENHANCE_YOUR_CALM, `${requests}`);
+      await sending;
+    }
+  });
+});
+
+Deno.test("HTTP/2: a priority that is longer than any client's is not read", async () => {
+  await withServer({ http2: true, handler }, async ({ port, errors }) => {
+    const padded = (length: number) => `u=0;x="${"y".repeat(length - 8)}"`;
+    assertEquals(await order(port, [FILE, "u=5"], [FILE, padded(256)]), "5 5 5 3 3 3");
+    assertEquals(await order(port, [FILE, "u=5"], [FILE, padded(257)]), "3 3 3 5 5 5");
+    assertEquals(errors, []);
   });
 });

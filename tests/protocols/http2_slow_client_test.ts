@@ -6,7 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { PollerName } from "../../mod.ts";
 import { EAGAIN } from "../../ffi/libc/errno.ts";
 import { concat } from "../../server/http/bytes.ts";
-import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
+import { Flag, FrameType } from "../../server/protocols/http2/frames/frame.ts";
 import { getFields, headers, Http2Wire, setting, update } from "../support/http2_wire.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { onAll, withServer } from "../support/serving.ts";
@@ -49,18 +49,19 @@ async function bytesBefore(wire: Http2Wire, stream: number): Promise<number> {
   }
 }
 
-/** Asks for small files while a large one is sent, and counts what comes before them. */
-async function comesSoon(isSecure: boolean, poller: PollerName): Promise<void> {
+/** Asks for small files when `taken` bytes of a large one are read, and counts what comes before them. */
+async function comesSoon(isSecure: boolean, poller: PollerName, taken = 1_500_000): Promise<void> {
   await withServer({ http2: true, handler, ...(isSecure ? { tls } : {}) }, async ({ port }) => {
     using wire = await narrow(port, isSecure);
     await wire.send(update(0, 0x7000_0000), headers(1, getFields("/8000000/video/mp4")));
-    for (let read = 0; read < 1_500_000;) read += (await wire.expect(DATA)).payload.length;
+    for (let read = 0; read < taken;) read += (await wire.expect(DATA)).payload.length;
     const before: number[] = [];
     for (const stream of [3, 5, 7]) {
       await sleep(50); // the socket is full
       await wire.send(headers(stream, getFields("/300/text/css")));
       before.push(await bytesBefore(wire, stream));
     }
+
     assert(before.every((bytes) => bytes < 128 * 1024), `${before}`);
   }, poller);
 }
@@ -71,6 +72,11 @@ onAll(
     await comesSoon(false, poller);
   },
 );
+
+onAll("HTTP/2: a small file comes as soon at the beginning of the first large one", async (poller) => {
+  await comesSoon(false, poller, 0);
+  await comesSoon(true, poller, 0);
+});
 
 Deno.test("HTTP/2: a small file comes as soon over TLS", async () => {
   await comesSoon(true, "epoll-edge");

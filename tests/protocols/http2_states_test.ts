@@ -5,8 +5,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Handler, HttpResponse } from "../../mod.ts";
 import { concat } from "../../server/http/bytes.ts";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { Flag, FRAME_HEAD_BYTES, FrameType, readUint32 } from "../../server/protocols/http2/frame.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { Flag, FRAME_HEAD_BYTES, FrameType, readUint32 } from "../../server/protocols/http2/frames/frame.ts";
 import {
   blockOf,
   frame,

@@ -5,8 +5,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Handler, HttpResponse } from "../../mod.ts";
 import { bodyMemory } from "../../server/http/body_memory.ts";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { Flag, FrameType, readUint32 } from "../../server/protocols/http2/frame.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { Flag, FrameType, readUint32 } from "../../server/protocols/http2/frames/frame.ts";
 import { frame, getFields, headers, Http2Wire, post, setting, update } from "../support/http2_wire.ts";
 import { onAll, withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";

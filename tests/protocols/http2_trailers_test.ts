@@ -4,31 +4,14 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { type Fields, type Handler, HttpResponse } from "../../mod.ts";
-import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
+import { Flag, FrameType } from "../../server/protocols/http2/frames/frame.ts";
+import { withTrailers, withWire } from "../support/http2_serving.ts";
 import { getFields, headers, Http2Wire } from "../support/http2_wire.ts";
 import { onAll, withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";
 
 const { HEADERS, DATA } = FrameType;
 const encoder = new TextEncoder();
-
-/** A body of `text`, with trailers. */
-function withTrailers(text: string, trailers: () => Fields | Promise<Fields>): HttpResponse {
-  const stream = ReadableStream.from(text === "" ? [] : [encoder.encode(text)]);
-  return new HttpResponse(200, [["Trailer", "Server-Timing"]], { stream, length: null, trailers });
-}
-
-/** Serves `handler` to one client. */
-function withWire(
-  handler: Handler,
-  test: (wire: Http2Wire, errors: string[]) => Promise<void>,
-  settings?: Uint8Array,
-): Promise<void> {
-  return withServer({ http2: true, handler }, async ({ port, errors }) => {
-    using wire = await Http2Wire.connect(port, settings);
-    await test(wire, errors);
-  });
-}
 
 onAll("HTTP/2: trailers follow the body, and end the stream, also of an empty body", async (poller) => {
   const handler: Handler = ({ path }) => {

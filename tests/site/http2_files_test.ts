@@ -4,8 +4,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { staticHandler } from "../../mod.ts";
-import { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { FRAME_HEAD_BYTES, FrameType } from "../../server/protocols/http2/frame.ts";
+import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { FRAME_HEAD_BYTES, FrameType } from "../../server/protocols/http2/frames/frame.ts";
 import { BothVersions, connect, connectHttp2, type Reply } from "../support/both_versions.ts";
 import { openDescriptors } from "../support/descriptors.ts";
 import { getFields, headers, Http2Wire, type Line, setting, update } from "../support/http2_wire.ts";

@@ -6,8 +6,8 @@ import { descriptorsHeld } from "../faults/held.ts";
 import { close, recv, send } from "../../ffi/socket/socket.ts";
 import { concat } from "../../server/http/bytes.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
-import { Flag, FrameType, PREFACE, Setting } from "../../server/protocols/http2/frame.ts";
-import { frame, getFields, headers, post, setting, update } from "../support/http2_wire.ts";
+import { Flag, FrameType, PREFACE, Setting } from "../../server/protocols/http2/frames/frame.ts";
+import { frame, getFields, headers, post, reset, setting, update } from "../support/http2_wire.ts";
 import { Random } from "../support/random.ts";
 import { sleep } from "../support/sleep.ts";
 import { CountedServer, type Memory } from "./counted.ts";
@@ -46,7 +46,7 @@ function framesOf(random: Random): Uint8Array<ArrayBuffer> {
         frame(FrameType.DATA, random.oneIn(2) ? Flag.END_STREAM : 0, stream, new Uint8Array(length)),
       );
     }
-    if (random.oneIn(4)) parts.push(frame(FrameType.RST_STREAM, 0, stream, [0, 0, 0, 8]));
+    if (random.oneIn(4)) parts.push(reset(stream));
     if (random.oneIn(8)) parts.push(update(stream, 1 + random.below(10_000)));
   }
   if (random.oneIn(10)) parts.push(frame(FrameType.PING, 0, 0, [1]));

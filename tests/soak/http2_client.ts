@@ -3,9 +3,8 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { EPOLLIN, EPOLLOUT } from "../../ffi/libc/constants.ts";
-import { EAGAIN, errnoName } from "../../ffi/libc/errno.ts";
-import { close, recv, send, shutdownWrite } from "../../ffi/socket/socket.ts";
+import { errnoName } from "../../ffi/libc/errno.ts";
+import { shutdownWrite } from "../../ffi/socket/socket.ts";
 import {
   DEFAULT_WINDOW_BYTES,
   Flag,
@@ -16,27 +15,16 @@ import {
   readUint31,
   readUint32,
   Setting,
-} from "../../server/protocols/http2/frame.ts";
+} from "../../server/protocols/http2/frames/frame.ts";
 import { HpackDecoder } from "../../server/protocols/http2/hpack/decoder.ts";
-import { frame, setting, update } from "../support/http2_wire.ts";
-import type { ClientHost, SoakClient } from "./client.ts";
+import { frame, reset, setting, update } from "../support/http2_wire.ts";
 import { answerOf, fieldsOf, framesOf, type Open } from "./http2_messages.ts";
-import type { Plan } from "./plans.ts";
-import { resetAtClose } from "./sockets.ts";
+import { PATIENCE_MS, SocketClient } from "./socket_client.ts";
 
 type Bytes = Buffer<ArrayBuffer>;
 
-/** After this time without any progress, the server has forgotten the client. */
-const PATIENCE_MS = 30_000;
-/** The most receives before other clients get a turn. */
-const RECEIVES_MAX = 16;
-
-export class Http2Client implements SoakClient {
-  readonly fd: number;
-  readonly plan: Plan;
-  wakeMs = Infinity;
-  deadlineMs: number;
-  readonly #host: ClientHost;
+/** A client of HTTP/2. */
+export class Http2Client extends SocketClient {
   readonly #decoder = new HpackDecoder();
   readonly #open = new Map<number, Open>();
   /** DATA that waits for a window: of the connection, or of its stream. */
@@ -45,20 +33,8 @@ export class Http2Client implements SoakClient {
   #window = DEFAULT_WINDOW_BYTES;
   #next = 0;
   #stream = -1;
-  #out: Bytes | null = null;
   #in: Bytes = Buffer.alloc(0) as Bytes;
-  #received = 0;
-  #isOver = false;
-  #isMuted = false;
   #hasEndedHalf = false;
-
-  constructor(fd: number, plan: Plan, host: ClientHost) {
-    this.fd = fd;
-    this.plan = plan;
-    this.#host = host;
-    this.deadlineMs = host.now + PATIENCE_MS;
-    host.epoll.register(fd, EPOLLIN);
-  }
 
   start(): void {
     const { windowBytes, halfCloses } = this.plan;
@@ -66,39 +42,27 @@ export class Http2Client implements SoakClient {
     const acknowledgement = frame(FrameType.SETTINGS, Flag.ACK, 0);
     const parts = [Buffer.from(PREFACE), setting(Setting.INITIAL_WINDOW_SIZE, window), acknowledgement];
     if (halfCloses) parts.push(update(0, INT31_MAX - DEFAULT_WINDOW_BYTES)); // it can open none later
-    this.#write(Buffer.concat(parts) as Bytes);
+    this.write(Buffer.concat(parts) as Bytes);
     this.#sendSome();
-    if (this.#isOver || this.plan.receiveBytes === undefined) return;
-    this.#isMuted = true;
-    this.#host.epoll.modify(this.fd, 0);
-    this.wakeMs = this.#host.now + 1;
-  }
-
-  onReady(events: number): void {
-    if ((events & EPOLLOUT) !== 0) {
-      this.#host.epoll.modify(this.fd, this.#isMuted ? 0 : EPOLLIN);
-      this.#flush();
-      this.#endHalf();
-    }
-    if (!this.#isOver && (events & ~EPOLLOUT) !== 0) this.#receive();
+    if (!this.isOver && this.plan.receiveBytes !== undefined) this.mute();
   }
 
   onWake(): void {
     this.wakeMs = Infinity;
-    this.#receive();
+    this.receive();
   }
 
   onOverdue(): void {
-    this.#finish(`nothing came for ${PATIENCE_MS} ms; ${this.#open.size} answers are missing`);
+    this.finish(`nothing came for ${PATIENCE_MS} ms; ${this.#open.size} answers are missing`);
   }
 
   #sendSome(): void {
     const { exchanges, atOnce, cancelsAfterBytes = Infinity } = this.plan;
-    while (!this.#isOver && this.#next < exchanges.length && this.#open.size < atOnce) {
+    while (!this.isOver && this.#next < exchanges.length && this.#open.size < atOnce) {
       const exchange = exchanges[this.#next++]!;
       const stream = this.#stream += 2;
       exchange.begin();
-      this.#host.sent();
+      this.host.sent();
       this.#open.set(stream, {
         exchange,
         cancelsAfterBytes: this.#next % 4 === 0 ? cancelsAfterBytes : Infinity,
@@ -109,8 +73,8 @@ export class Http2Client implements SoakClient {
       });
       this.#windows.set(stream, DEFAULT_WINDOW_BYTES);
       const [head, ...data] = framesOf(exchange, stream) as [Uint8Array, ...Uint8Array[]];
-      this.#write(Buffer.from(head) as Bytes);
-      if (data.length > 0) this.#held.push({ stream, frames: data });
+      if (data.length > 0) this.#held.push({ stream, frames: data }); // before `onSent` can be called
+      this.write(Buffer.from(head) as Bytes);
     }
     this.#sendHeld();
     this.#endHalf();
@@ -118,8 +82,8 @@ export class Http2Client implements SoakClient {
 
   /** Ends the client's half once everything is sent, if the plan says so. */
   #endHalf(): void {
-    const isSent = this.#next === this.plan.exchanges.length && this.#held.length === 0 && this.#out === null;
-    if (!isSent || this.#isOver || this.#hasEndedHalf || !this.plan.halfCloses) return;
+    const isSent = this.#next === this.plan.exchanges.length && this.#held.length === 0 && this.out === null;
+    if (!isSent || this.isOver || this.#hasEndedHalf || !this.plan.halfCloses) return;
     this.#hasEndedHalf = true;
     shutdownWrite(this.fd);
   }
@@ -127,7 +91,7 @@ export class Http2Client implements SoakClient {
   /** Sends bodies as far as the windows allow. */
   #sendHeld(): void {
     for (const held of this.#held.slice()) {
-      while (!this.#isOver && held.frames.length > 0) {
+      while (!this.isOver && held.frames.length > 0) {
         const length = held.frames[0]!.length - FRAME_HEAD_BYTES;
         const own = this.#windows.get(held.stream) ?? Infinity; // it has ended: the rest is not sent
         if (own === Infinity) held.frames.length = 0;
@@ -135,60 +99,32 @@ export class Http2Client implements SoakClient {
         else {
           this.#windows.set(held.stream, own - length);
           this.#window -= length;
-          this.#write(Buffer.from(held.frames.shift()!) as Bytes);
+          this.write(Buffer.from(held.frames.shift()!) as Bytes);
         }
       }
       if (held.frames.length === 0) this.#held.splice(this.#held.indexOf(held), 1);
     }
   }
 
-  #write(bytes: Bytes): void {
-    if (this.#isOver) return;
-    this.#out = this.#out === null ? bytes : Buffer.concat([this.#out, bytes]) as Bytes;
-    this.#flush();
+  proceed(): void {
+    this.#sendSome();
+    const isDone = this.#open.size === 0 && this.#next === this.plan.exchanges.length;
+    if (isDone && !this.plan.halfCloses) this.finish(null);
   }
 
-  #flush(): void {
-    if (this.#out === null) return;
-    const count = send(this.fd, this.#out, this.#out.length, false);
-    if (count < 0 && count !== -EAGAIN) return this.#finish(`send: ${errnoName(-count)}`);
-    if (count === this.#out.length) {
-      this.#out = null;
-      return;
-    }
-    if (count > 0) this.#out = this.#out.subarray(count);
-    this.#host.epoll.modify(this.fd, (this.#isMuted ? 0 : EPOLLIN) | EPOLLOUT);
+  leave(): void {
+    this.finish(null);
   }
 
-  #receive(): void {
-    const { scratch, now } = this.#host;
-    const { receiveBytes, leavesAfterBytes = Infinity } = this.plan;
-    const buffer = receiveBytes === undefined ? scratch : scratch.subarray(0, receiveBytes);
-    for (let i = 0; i < RECEIVES_MAX && !this.#isOver; i++) {
-      const count = recv(this.fd, buffer);
-      if (count === -EAGAIN) break;
-      if (count <= 0) return this.#ended(count);
-      this.deadlineMs = now + PATIENCE_MS;
-      this.#received += count;
-      try {
-        this.#take(Buffer.concat([this.#in, buffer.subarray(0, count)]) as Bytes);
-      } catch (error) {
-        return this.#finish(error instanceof Error ? error.message : String(error));
-      }
-      if (this.#isOver) return;
-      if (this.#received >= leavesAfterBytes) return this.#finish(null);
-      this.#sendSome();
-      const isDone = this.#open.size === 0 && this.#next === this.plan.exchanges.length;
-      if (isDone && !this.plan.halfCloses) return this.#finish(null);
-      if (this.#isMuted || count < buffer.length) break;
-    }
-    if (this.#isMuted && !this.#isOver) this.wakeMs = now + 1;
+  onSent(): void {
+    this.#endHalf();
   }
 
   /** Takes whole frames, and keeps the rest. @throws {Error} for one that is not expected */
-  #take(bytes: Bytes): void {
+  take(received: Bytes): void {
+    const bytes = Buffer.concat([this.#in, received]) as Bytes;
     let at = 0;
-    while (bytes.length - at >= FRAME_HEAD_BYTES && !this.#isOver) {
+    while (bytes.length - at >= FRAME_HEAD_BYTES && !this.isOver) {
       const end = at + FRAME_HEAD_BYTES + bytes.readUIntBE(at, 3);
       if (end > bytes.length) break;
       this.#frame(
@@ -207,6 +143,9 @@ export class Http2Client implements SoakClient {
     switch (type) {
       case FrameType.SETTINGS:
         return; // acknowledged in advance, because the client's half may have ended by now
+      case FrameType.PING:
+        if (this.plan.halfCloses) return; // it finds out whether the client is there, which can not answer
+        throw new Error("a PING");
       case FrameType.WINDOW_UPDATE:
         if (stream === 0) this.#window += readUint32(payload, 0);
         else if (open !== undefined) {
@@ -225,9 +164,9 @@ export class Http2Client implements SoakClient {
       }
       case FrameType.DATA:
         if (payload.length > 0 && !this.plan.halfCloses) {
-          this.#write(Buffer.from(update(0, payload.length)) as Bytes);
+          this.write(Buffer.from(update(0, payload.length)) as Bytes);
           const isEnd = open === undefined || (flags & Flag.END_STREAM) !== 0;
-          if (!isEnd) this.#write(Buffer.from(update(stream, payload.length)) as Bytes);
+          if (!isEnd) this.write(Buffer.from(update(stream, payload.length)) as Bytes);
         }
         if (open === undefined) return;
         open.body.push(Buffer.from(payload));
@@ -243,7 +182,7 @@ export class Http2Client implements SoakClient {
     }
     if (flags & Flag.END_STREAM) return this.#answered(stream, open);
     if (open.bodyBytes < open.cancelsAfterBytes) return;
-    this.#write(Buffer.from(frame(FrameType.RST_STREAM, 0, stream, [0, 0, 0, 8])) as Bytes);
+    this.write(Buffer.from(reset(stream)) as Bytes);
     this.#abandon(stream, open);
   }
 
@@ -256,7 +195,7 @@ export class Http2Client implements SoakClient {
     const wrong = isShort ? `${answer.body.length} of ${length} bytes` : exchange.judge(answer);
     exchange.end();
     this.#close(stream);
-    this.#host.judged(exchange, answer, wrong);
+    this.host.judged(exchange, answer, wrong);
   }
 
   /** Ends a request whose response is not complete. The part that has arrived is checked. */
@@ -265,11 +204,11 @@ export class Http2Client implements SoakClient {
     if (open.fields !== null) {
       const answer = answerOf(open, false);
       const wrong = exchange.judge(answer);
-      if (wrong !== null) this.#host.judged(exchange, answer, wrong);
+      if (wrong !== null) this.host.judged(exchange, answer, wrong);
     }
     exchange.end();
     this.#close(stream);
-    this.#host.left(exchange);
+    this.host.left(exchange);
   }
 
   #close(stream: number): void {
@@ -277,18 +216,13 @@ export class Http2Client implements SoakClient {
     this.#windows.delete(stream);
   }
 
-  #ended(count: number): void {
+  ended(count: number): void {
     const isDone = this.#open.size === 0 && this.#next === this.plan.exchanges.length;
     const how = count === 0 ? "the end" : errnoName(-count);
-    this.#finish(isDone && this.plan.halfCloses && count === 0 ? null : `${how} came early`);
+    this.finish(isDone && this.plan.halfCloses && count === 0 ? null : `${how} came early`);
   }
 
-  #finish(wrong: string | null): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+  abandonAll(): void {
     for (const [stream, open] of [...this.#open]) this.#abandon(stream, open);
-    if (this.plan.resets) resetAtClose(this.fd);
-    close(this.fd);
-    this.#host.finished(this, wrong);
   }
 }

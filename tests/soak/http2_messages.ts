@@ -4,7 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import { latin1 } from "../../server/http/characters.ts";
-import { Flag, FRAME_BYTES_MAX, FrameType } from "../../server/protocols/http2/frame.ts";
+import { Flag, FRAME_BYTES_MAX, FrameType } from "../../server/protocols/http2/frames/frame.ts";
 import type { HpackDecoder } from "../../server/protocols/http2/hpack/decoder.ts";
 import { blockOf, frame } from "../support/http2_wire.ts";
 import type { Answer, Exchange } from "./exchange.ts";

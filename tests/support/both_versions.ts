@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { latin1 } from "../../server/http/characters.ts";
-import { FrameType, Setting } from "../../server/protocols/http2/frame.ts";
+import { FrameType, Setting } from "../../server/protocols/http2/frames/frame.ts";
 import { frame, headers, Http2Wire, type Line, setting, update } from "./http2_wire.ts";
 import { Wire } from "./wire.ts";
 

@@ -2,10 +2,10 @@
  * What a client may send by RFC 9113, and what it may not, case by case, in the order of the sections.
  * @module
  */
-import type { ErrorCode } from "../../server/protocols/http2/errors.ts";
-import { Flag, FrameType } from "../../server/protocols/http2/frame.ts";
-import { settingsPayload } from "../../server/protocols/http2/settings.ts";
-import { blockOf, frame, getFields, headers, post, setting, update } from "./http2_wire.ts";
+import type { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
+import { Flag, FrameType } from "../../server/protocols/http2/frames/frame.ts";
+import { settingsPayload } from "../../server/protocols/http2/frames/settings.ts";
+import { blockOf, frame, getFields, headers, post, reset, setting, update } from "./http2_wire.ts";
 
 const { DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, CONTINUATION } = FrameType;
 const { END_STREAM, END_HEADERS, PADDED } = Flag;
@@ -22,7 +22,6 @@ const GET = blockOf(getFields("/"));
 const POST = blockOf([[":method", "POST"], ...getFields("/").slice(1)]);
 const without = (name: string) => getFields("/").filter(([other]) => other !== name);
 const data = (id: number, count: number, flags: number = END_STREAM) => frame(DATA, flags, id, zeros(count));
-const reset = (id: number, code = 8) => frame(RST_STREAM, 0, id, [0, 0, 0, code]);
 const priority = (id: number, parent: number, weight = 15, exclusive = 0) =>
   frame(PRIORITY, 0, id, [exclusive, 0, 0, parent, weight]);
 const more = (id: number, flags: number, part: Uint8Array) => frame(CONTINUATION, flags, id, part);

@@ -2,7 +2,13 @@
  * Clients of HTTP/2 that send requests all the time while something is done to the server, and must not notice it.
  * @module
  */
-import { Flag, FrameType, INT31_MAX, readUint31, readUint32 } from "../../server/protocols/http2/frame.ts";
+import {
+  Flag,
+  FrameType,
+  INT31_MAX,
+  readUint31,
+  readUint32,
+} from "../../server/protocols/http2/frames/frame.ts";
 import { frame, getFields, headers, Http2Wire, update } from "./http2_wire.ts";
 import { sleep } from "./sleep.ts";
 import { awaited, PATIENCE_MS } from "./waiting.ts";

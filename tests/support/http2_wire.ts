@@ -14,10 +14,10 @@ import {
   readUint32,
   writeFrameHead,
   writeUint32,
-} from "../../server/protocols/http2/frame.ts";
+} from "../../server/protocols/http2/frames/frame.ts";
 import { HpackDecoder } from "../../server/protocols/http2/hpack/decoder.ts";
 import { HpackEncoder } from "../../server/protocols/http2/hpack/encoder.ts";
-import { settingsPayload } from "../../server/protocols/http2/settings.ts";
+import { settingsPayload } from "../../server/protocols/http2/frames/settings.ts";
 import { awaited } from "./waiting.ts";
 
 /** A frame as it came. */
@@ -77,6 +77,11 @@ export function update(stream: number, by: number): Uint8Array<ArrayBuffer> {
   const payload = new Uint8Array(4);
   writeUint32(payload, 0, by);
   return frame(FrameType.WINDOW_UPDATE, 0, stream, payload);
+}
+
+/** Returns RST_STREAM, by default with CANCEL. */
+export function reset(stream: number, code = 8): Uint8Array<ArrayBuffer> {
+  return frame(FrameType.RST_STREAM, 0, stream, [0, 0, 0, code]);
 }
 
 /** Returns HEADERS of a POST whose body follows. */

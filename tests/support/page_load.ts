@@ -18,15 +18,15 @@ const STYLE_BYTES = 60_000;
 const SCRIPT_BYTES = 40_000;
 
 /** Returns a picture of noise (BMP, 24 bits a pixel). */
-function picture(seed: number): Uint8Array {
-  const bytes = new Uint8Array(54 + WIDTH * HEIGHT * 3);
+function picture(seed: number, height = HEIGHT): Uint8Array {
+  const bytes = new Uint8Array(54 + WIDTH * height * 3);
   const view = new DataView(bytes.buffer);
   bytes.set([0x42, 0x4d]);
   view.setUint32(2, bytes.length, true);
   view.setUint32(10, 54, true);
   view.setUint32(14, 40, true);
   view.setInt32(18, WIDTH, true);
-  view.setInt32(22, HEIGHT, true);
+  view.setInt32(22, height, true);
   view.setUint16(26, 1, true);
   view.setUint16(28, 24, true);
   bytes.set(noise(bytes.length - 54, seed), 54);
@@ -50,12 +50,23 @@ export const PAGE_FILES: Readonly<Record<string, string | Uint8Array>> = {
   ...Object.fromEntries(images.map((name, i) => [name, picture(i + 1)])),
 };
 
-/** Milliseconds from the beginning of the navigation until the last byte. */
+const gallery = Array.from({ length: 150 }, (_, i) => `picture${i}.bmp`);
+
+/** A page with more images than a client may ask for at once, all of them visible. Each has 12 KB. */
+export const GALLERY_FILES: Readonly<Record<string, string | Uint8Array>> = {
+  "index.html": `<!doctype html><title>gallery</title><link rel="icon" href="data:,"><body>` +
+    gallery.map((name) => `<img src="${name}" alt="" width="20" height="20">`).join("") + "</body>",
+  ...Object.fromEntries(gallery.map((name, i) => [name, picture(i + 1, 20)])),
+};
+
+/** Milliseconds from the request of the page until the last byte. */
 export interface PageTimes {
   readonly styleMs: number;
   readonly scriptMs: number;
   readonly firstImageMs: number;
   readonly lastImageMs: number;
+  /** The images that were asked for after the style sheet, and are complete before it or the script. */
+  readonly overtaking: readonly string[];
   /** The protocols of all files. */
   readonly protocols: readonly string[];
 }
@@ -74,28 +85,53 @@ export function pageCertificate(
   return { cert, key, flag: `--ignore-certificate-errors-spki-list=${pin}` };
 }
 
-/** Opens the page in a new browser, and returns its times. */
-export async function loadPage(browser: string, flag: string, port: number): Promise<PageTimes> {
-  await using page = await Page.start(browser, [flag]);
+/** Opens the page in a new browser, until all of it is there. The caller closes it. */
+async function openPage(browser: string, flag: string, port: number): Promise<Page> {
+  const page = await Page.start(browser, [flag]);
   await page.open(`https://localhost:${port}/`);
-  await page.until(`document.readyState === "complete" && globalThis.hasRun === true`);
-  const loaded = await page.evaluate("[...document.images].every((image) => image.naturalWidth > 0)");
-  if (loaded !== true) throw new Error(`not all images have come\n${page.consoleMessages.join("\n")}`);
+  await page.until(`document.readyState === "complete" && document.images.length > 0`);
+  const missing = await page.evaluate(
+    "[...document.images].filter((image) => image.naturalWidth === 0).length",
+  );
+  if (missing !== 0) throw new Error(`${missing} images have not come\n${page.consoleMessages.join("\n")}`);
+  return page;
+}
+
+/** Opens a page with images in a new browser. Throws if one does not come. */
+export async function loadImages(browser: string, flag: string, port: number): Promise<void> {
+  await using _ = await openPage(browser, flag, port);
+}
+
+/** Opens the page of {@linkcode PAGE_FILES} in a new browser, and returns its times. */
+export async function loadPage(browser: string, flag: string, port: number): Promise<PageTimes> {
+  await using page = await openPage(browser, flag, port);
+  await page.until("globalThis.hasRun === true");
   const entries = JSON.parse(
     await page.evaluate(
-      `JSON.stringify(performance.getEntriesByType("resource")
-        .map(({ name, responseEnd, nextHopProtocol }) => [new URL(name).pathname, responseEnd, nextHopProtocol]))`,
+      `JSON.stringify(["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type))
+        .map(({ name, requestStart, responseEnd, nextHopProtocol }) =>
+          [new URL(name).pathname, requestStart, responseEnd, nextHopProtocol]))`,
     ) as string,
-  ) as [string, number, string][];
+  ) as [path: string, askedMs: number, endMs: number, protocol: string][];
   const files = entries.filter(([path]) => path.startsWith("/"));
-  const end = (name: string) => files.find(([path]) => path === name)![1];
-  const imageEnds = images.map((name) => end(`/${name}`));
+  const [, beginMs] = files[0]!;
+  const file = (name: string) => {
+    const [, askedMs, endMs] = files.find(([path]) => path === `/${name}`)!;
+    return { askedMs: askedMs - beginMs, endMs: endMs - beginMs };
+  };
+  const [style, script] = [file("style.css"), file("script.js")];
+  const blockingMs = Math.max(style.endMs, script.endMs);
+  const imageEnds = images.map((name) => file(name).endMs);
   return {
-    styleMs: end("/style.css"),
-    scriptMs: end("/script.js"),
+    styleMs: style.endMs,
+    scriptMs: script.endMs,
     firstImageMs: Math.min(...imageEnds),
     lastImageMs: Math.max(...imageEnds),
-    protocols: [...new Set(files.map(([, , protocol]) => protocol))],
+    overtaking: images.filter((name) => {
+      const { askedMs, endMs } = file(name);
+      return askedMs > style.askedMs && endMs < blockingMs;
+    }),
+    protocols: [...new Set(files.map(([, , , protocol]) => protocol))],
   };
 }
 

@@ -5,6 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   AF_INET,
+  IPPROTO_TCP,
   MSG_NOSIGNAL,
   MSG_OOB,
   SOCK_CLOEXEC,
@@ -14,7 +15,15 @@ import {
 } from "../../ffi/libc/constants.ts";
 import { EAGAIN, orThrow } from "../../ffi/libc/errno.ts";
 import { libc, loadLibc, result } from "../../ffi/libc/libc.ts";
-import { close, localAddress, peerAddress, recv, send, shutdownWrite } from "../../ffi/socket/socket.ts";
+import {
+  close,
+  localAddress,
+  peerAddress,
+  recv,
+  send,
+  setOption as setNumber,
+  shutdownWrite,
+} from "../../ffi/socket/socket.ts";
 import { SOCKADDR_IN } from "../../ffi/libc/structs.ts";
 import { sleep } from "./sleep.ts";
 import { PATIENCE_MS } from "./waiting.ts";
@@ -23,6 +32,7 @@ loadLibc(); // outside of any test, because the library stays open
 
 const SO_RCVBUF = 8;
 const SO_LINGER = 13;
+const TCP_MAXSEG = 2;
 const EINPROGRESS = 115;
 
 function setOption(fd: number, option: number, ...words: number[]): void {
@@ -55,10 +65,19 @@ export class RawClient {
     this.fd = fd;
   }
 
-  /** Connects to 127.0.0.1:`port` from 127.0.0.`host`. `receiveBytes` is the receive buffer to ask for. */
-  static async connect(port: number, receiveBytes?: number, host: number = 1): Promise<RawClient> {
+  /**
+   * Connects to 127.0.0.1:`port` from 127.0.0.`host`. `receiveBytes` is the receive buffer to ask for, `segmentBytes` the
+   * longest segment.
+   */
+  static async connect(
+    port: number,
+    receiveBytes?: number,
+    host: number = 1,
+    segmentBytes?: number,
+  ): Promise<RawClient> {
     const client = new RawClient(libc.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (receiveBytes !== undefined) setOption(client.fd, SO_RCVBUF, receiveBytes);
+    if (segmentBytes !== undefined) setNumber(client.fd, IPPROTO_TCP, TCP_MAXSEG, segmentBytes);
     const address = new Uint8Array(128);
     const view = new DataView(address.buffer);
     view.setUint16(SOCKADDR_IN.family, AF_INET, true);

@@ -5,6 +5,7 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { http2Flood } from "../attacks/floods.ts";
 import { floodBytes, HTTP2_FLOODS } from "../attacks/http2_floods.ts";
+import { concat } from "../../server/http/bytes.ts";
 import { Attackers, startServer } from "../support/attackers.ts";
 import { patient } from "../support/deadline.ts";
 import { Site } from "../support/program.ts";
@@ -24,9 +25,7 @@ Deno.test(
     await attackers.probe(program.port, 1);
     await attackers.probe(program.port, 1, "/", "127.0.0.10", "http2");
     for (const flood of HTTP2_FLOODS) {
-      const { length } = flood.round(0, 3).reduce((sum, { length }) => ({ length: sum.length + length }), {
-        length: 0,
-      });
+      const { length } = concat(flood.round(0, 3));
       const bytes = floodBytes(flood, Math.min(ROUNDS, Math.ceil(MIB / length)));
       let [bestMs, leastBytes] = [Infinity, Infinity];
       // Other programs on this machine may disturb, and garbage is collected at some time.

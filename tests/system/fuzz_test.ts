@@ -15,7 +15,11 @@ import { referenceResolve } from "../fuzz/reference_target.ts";
 import { REGRESSIONS } from "../fuzz/regressions.ts";
 import { shrink } from "../fuzz/shrink.ts";
 import { randomTarget } from "../fuzz/targets.ts";
+import { REPOSITORY } from "../support/program.ts";
 import { SEED } from "../support/random.ts";
+import { PATIENCE_MS } from "../support/waiting.ts";
+
+const decoder = new TextDecoder();
 
 /** The number of cases of each target: all together take a few seconds. */
 const COUNTS: Readonly<Record<string, number>> = {
@@ -32,7 +36,7 @@ const COUNTS: Readonly<Record<string, number>> = {
   hpack: 1000,
   connections: 256,
   handlers: 256,
-  http2: 512,
+  http2: 320,
   handshakes: 512,
   versions: 256,
 };
@@ -124,4 +128,15 @@ Deno.test("a failure names its seed and case, and the input shrinks to its essen
   assertStringIncludes(failure.message, "EPOLLET_SEED=7, case ");
   assertEquals(failure.input, ["xy", ""]);
   assertEquals(await shrink(["12345678"], ([text]) => text!.includes("4")), ["4"]);
+});
+
+Deno.test("one case of HTTP/2 is repeated alone by its seed and number", async () => {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "-A", `${REPOSITORY}tests/fuzz/main.ts`, "1", "http2"],
+    env: { EPOLLET_SEED: String(SEED), EPOLLET_CASE: "225", NO_COLOR: "1" },
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  }).output();
+  const text = decoder.decode(stdout);
+  assertEquals([code, decoder.decode(stderr)], [0, ""], `EPOLLET_SEED=${SEED}: ${text}`);
+  assert(text.startsWith(`EPOLLET_SEED=${SEED}\nhttp2: 1 connections, `), text);
 });

@@ -11,7 +11,7 @@ import {
   randomBytes,
   testMatrix,
 } from "../support/matrix.ts";
-import { Flag, FrameType, PREFACE } from "../../server/protocols/http2/frame.ts";
+import { Flag, FrameType, PREFACE } from "../../server/protocols/http2/frames/frame.ts";
 import { connectHttp2 } from "../support/both_versions.ts";
 import {
   frame,

@@ -11,7 +11,7 @@ import type { HttpRequest } from "../../http/request.ts";
 import { PIPELINED_REQUESTS_PER_TURN_MAX } from "../../limits.ts";
 import { Interest } from "../../loop/poller.ts";
 import { Http2 } from "../http2/http2.ts";
-import { isHttp2 } from "../http2/rejection.ts";
+import { isHttp2 } from "../http2/responses/rejection.ts";
 import { NextRequest } from "./next_request.ts";
 import { Read, RequestReader } from "./request_reader.ts";
 import { Responder } from "./responder.ts";

@@ -80,7 +80,7 @@ export class Responder implements Carrier<Exchange>, ContextOwner {
       result = context.handler(request, this.#requestContext) ?? Promise.reject(noResponse()); // JavaScript may return undefined
     } catch (error) {
       this.#called = null;
-      return this.#answer(failureResponse(error, context), request);
+      return this.#answer(failureResponse(error, request, context), request);
     }
     this.#called = null;
     if (result instanceof HttpResponse) this.#answer(result, request);
@@ -95,7 +95,7 @@ export class Responder implements Carrier<Exchange>, ContextOwner {
       const error = new TypeError(
         `A handler switches to ${upgrade.name}, which the client has not asked for in a complete request`,
       );
-      return this.#answer(failureResponse(error, context), request);
+      return this.#answer(failureResponse(error, request, context), request);
     }
     const { response } = upgrade;
     connection.output.append(context.buffers, response, 0, response.length);

@@ -74,7 +74,7 @@ export class ResponseWriter {
     const isHead = request.method === "HEAD";
     let sent = 0;
     if (input.isEmpty && !isHead && !closes && tail === null) {
-      sent = output.sendAlone(transport, fd, buffers, bytes);
+      sent = output.sendAlone(transport, fd, buffers, bytes, bytes.length);
     }
     if (sent === bytes.length) {
       return accounting.sent(fd, request, response.status, sent, form.headLength, startMs);

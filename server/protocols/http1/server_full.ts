@@ -7,7 +7,7 @@ import { errorResponse } from "../../exchange/error_response.ts";
 import { LOG_UNKNOWN_LINE_BYTES_MAX, RECEIVE_BYTES_MAX, REFUSED_RETRY_SECONDS } from "../../limits.ts";
 import { CLOSE_AND_BLANK_LINE } from "../../http/persistence.ts";
 import { type Fields, HttpResponse } from "../../http/response.ts";
-import { Http2Rejection, isHttp2 } from "../http2/rejection.ts";
+import { Http2Rejection, isHttp2 } from "../http2/responses/rejection.ts";
 import { Output } from "../../connection/output.ts";
 
 /** The buffer for input that is received and dropped. */

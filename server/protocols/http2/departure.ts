@@ -6,10 +6,10 @@
  */
 import type { Connection } from "../../connection/connection.ts";
 import { LAST_STREAM_WAIT_MS } from "../../http2_limits.ts";
-import { ErrorCode } from "./errors.ts";
-import { FrameType, INT31_MAX } from "./frame.ts";
-import type { FrameWriter } from "./frame_writer.ts";
-import type { Streams } from "./streams.ts";
+import { ErrorCode } from "./frames/errors.ts";
+import { FrameType, INT31_MAX } from "./frames/frame.ts";
+import type { FrameWriter } from "./frames/frame_writer.ts";
+import type { Streams } from "./streams/streams.ts";
 
 /** The payload of the PING after the first GOAWAY. */
 const LAST_CALL = new TextEncoder().encode("lastcall");
@@ -33,8 +33,9 @@ export class Departure {
     return this.#streams.lastServed !== INT31_MAX;
   }
 
-  /** Announces the end. Until the client knows, its requests are served. */
+  /** Announces the end, once. Until the client knows, its requests are served. */
   announce(): void {
+    if (this.untilMs !== Infinity || this.hasToldLast) return;
     const { reactor, limits: { keepAliveMinTimeoutMs } } = this.#connection.context;
     const waitMs = Math.min(keepAliveMinTimeoutMs, LAST_STREAM_WAIT_MS);
     if (waitMs === 0) return this.tellLast();

@@ -5,13 +5,14 @@
  * @module
  */
 import { latin1 } from "../../http/characters.ts";
-import { ErrorCode } from "./errors.ts";
-import { Flag, FrameType, readUint31 } from "./frame.ts";
-import { parsePriority } from "./priority.ts";
-import { MALFORMED } from "./request_head.ts";
+import { PRIORITY_BYTES_MAX } from "../../http2_limits.ts";
+import { ErrorCode } from "./frames/errors.ts";
+import { Flag, FrameType, readUint31 } from "./frames/frame.ts";
+import { parsePriority } from "./streams/priority.ts";
+import { MALFORMED } from "./requests/request_head.ts";
 import type { Responder } from "./responder.ts";
 import type { Session } from "./session.ts";
-import { SETTING_BYTES } from "./settings.ts";
+import { SETTING_BYTES } from "./frames/settings.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -52,7 +53,7 @@ export class FrameHandler {
         if (id === 0) return PROTOCOL_ERROR;
         if (end - start !== PRIORITY_BYTES) return this.#streamError(id, FRAME_SIZE_ERROR);
         if (readUint31(bytes, start) === id) return this.#streamError(id, PROTOCOL_ERROR); // RFC 7540 §5.3.1
-        this.#session.charge();
+        if (!this.#session.streams.takesPriority()) this.#session.charge();
         return NO_ERROR;
       case FrameType.RST_STREAM:
         return this.#reset(id, end - start);
@@ -132,16 +133,17 @@ export class FrameHandler {
     return NO_ERROR;
   }
 
-  /** Takes PRIORITY_UPDATE, whose value is ignored if it is no dictionary. The first one of an open stream is free. */
+  /** Takes PRIORITY_UPDATE, whose value is ignored if it is too long, or no dictionary. */
   #reprioritize(bytes: Bytes, start: number, end: number): ErrorCode {
     if (end - start < 4) return FRAME_SIZE_ERROR;
     const { streams } = this.#session;
     const id = readUint31(bytes, start);
     if (id % 2 === 0) return PROTOCOL_ERROR; // 0, or a stream of this side, which opens none
     const stream = streams.get(id);
-    const priority = parsePriority(latin1(bytes, start + 4, end));
-    const isFirst = priority !== null && stream !== undefined && !stream.priority.isUpdated;
-    if ((!isFirst && !this.#session.charge()) || priority === null) return NO_ERROR;
+    const isLong = end - start - 4 > PRIORITY_BYTES_MAX;
+    const priority = isLong ? null : parsePriority(latin1(bytes, start + 4, end));
+    const isUsual = priority !== null && streams.takesPriority();
+    if ((!isUsual && !this.#session.charge()) || priority === null) return NO_ERROR;
     if (stream !== undefined) stream.priority.update(priority);
     else if (streams.isIdle(id) && !streams.holdPriority(id, priority)) return PROTOCOL_ERROR;
     return NO_ERROR;

@@ -13,35 +13,28 @@ import type { RequestTaker } from "../../exchange/request_taker.ts";
 import { Interest } from "../../loop/poller.ts";
 import {
   CONNECTION_WINDOW_BYTES,
+  FRAME_SHORT_BYTES_MAX,
   FRAMES_PER_LOOK,
   FRAMES_PER_TURN_MAX,
   STREAM_WINDOW_BYTES,
   UNSENT_BYTES_MAX,
 } from "../../http2_limits.ts";
 import { Departure } from "./departure.ts";
-import { ErrorCode } from "./errors.ts";
-import {
-  FRAME_BYTES_MAX,
-  FRAME_HEAD_BYTES,
-  FrameType,
-  payloadLength,
-  PREFACE,
-  prefaceLength,
-  readUint31,
-} from "./frame.ts";
+import { ErrorCode } from "./frames/errors.ts";
+import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, payloadLength, readUint31 } from "./frames/frame.ts";
+import { FrameInput } from "./frames/frame_input.ts";
 import { FrameHandler } from "./frame_handler.ts";
-import { FrameWriter } from "./frame_writer.ts";
-import { HeadReader } from "./head_reader.ts";
+import { FrameWriter } from "./frames/frame_writer.ts";
+import { HeadReader } from "./requests/head_reader.ts";
 import { Responder } from "./responder.ts";
 import type { Session } from "./session.ts";
-import { PeerSettings, settingsFor } from "./settings.ts";
-import { Stall } from "./stall.ts";
-import { Streams } from "./streams.ts";
-import { Trouble } from "./trouble.ts";
+import { PeerSettings, settingsFor } from "./frames/settings.ts";
+import { Stall } from "./streams/stall.ts";
+import { Streams } from "./streams/streams.ts";
+import { Trouble } from "./streams/trouble.ts";
 
-/** Where a frame's head has its type. */
-const TYPE_OFFSET = 3;
 const PROBE = new Uint8Array(8);
+
 /** HTTP/2 on one connection. */
 export class Http2 implements Protocol, Session {
   readonly isDuplex = true;
@@ -53,11 +46,11 @@ export class Http2 implements Protocol, Session {
   readonly #taker: RequestTaker | null;
   readonly #responder: Responder;
   readonly #frames: FrameHandler;
-  readonly #trouble = new Trouble();
+  readonly #arrived: FrameInput;
+  readonly #trouble: Trouble;
   readonly #stall: Stall;
   readonly #departure: Departure;
   #hasGreeted = false;
-  #hasPreface = false;
   isClientLeaving = false;
   /** There may be more to send as soon as the socket takes it. */
   #hasMore = false;
@@ -65,22 +58,23 @@ export class Http2 implements Protocol, Session {
   #idleAfter = -1;
   /** The instant by which the head that has begun must be complete: at first, the client's settings. */
   headUntilMs: number = Infinity;
-  /**
-   * The instant by which a frame that has begun must be complete; Infinity if there is none. DATA has the rate of its body.
-   */
-  #frameUntilMs: number = Infinity;
   /** The PING for a client that has ended its half was sent. */
   #hasProbed = false;
+  /** Event streams know that the server stops. */
+  #isDraining = false;
   /** GOAWAY with an error was sent, or the client was silent for too long. */
   #hasEnded = false;
 
   /** `taker` is null if requests are answered by the handler of the connection's context. */
   constructor(connection: Connection, taker: RequestTaker | null = null) {
     this.connection = connection;
-    this.streams = new Streams(connection.context.limits.streamsMax);
+    const { streamsMax } = connection.context.limits;
+    this.streams = new Streams(streamsMax);
+    this.#trouble = new Trouble(streamsMax);
+    this.#arrived = new FrameInput(connection);
     this.#taker = taker;
     this.writer = new FrameWriter(connection);
-    this.#stall = new Stall(connection, this.writer, this.streams);
+    this.#stall = new Stall(connection, this.streams);
     this.#departure = new Departure(connection, this.writer, this.streams);
     this.#responder = new Responder(this, taker);
     this.#frames = new FrameHandler(this, this.#responder);
@@ -132,19 +126,22 @@ export class Http2 implements Protocol, Session {
     const { connection, connection: { input, context: { reactor } } } = this;
     if (!this.#hasGreeted) this.#greet();
     let frames = 0;
-    if (this.#hasPreface || this.#readPreface()) {
+    let isLong = false; // the last frame
+    if (this.#hasPreface()) {
       while (!this.#hasEnded && !connection.retired && !this.writer.isFull && this.#isFrameWhole()) {
-        const isLate = frames % FRAMES_PER_LOOK === FRAMES_PER_LOOK - 1 && reactor.isLate;
+        const mayBeLate = frames % FRAMES_PER_LOOK === FRAMES_PER_LOOK - 1 || (frames > 0 && isLong);
+        const isLate = mayBeLate && reactor.isLate;
         if (frames++ === FRAMES_PER_TURN_MAX || isLate) { // the rest comes after other connections
           this.#pull();
           input.scanned = 0;
           return reactor.again(connection);
         }
         const { bytes, start } = input;
-        const end = start + FRAME_HEAD_BYTES + payloadLength(bytes, start);
-        input.start = end;
+        const length = payloadLength(bytes, start);
+        isLong = length > FRAME_SHORT_BYTES_MAX;
+        const end = input.start = start + FRAME_HEAD_BYTES + length;
         const code = this.#frames.take(
-          bytes[start + TYPE_OFFSET]!,
+          bytes[start + 3]!,
           bytes[start + 4]!,
           readUint31(bytes, start + 5),
           bytes,
@@ -155,32 +152,26 @@ export class Http2 implements Protocol, Session {
       }
     }
     if (this.#hasEnded) input.clear();
-    if (frames > 0) this.#frameUntilMs = Infinity;
-    if (!this.writer.isFull) this.#awaitFrame();
+    if (frames > 0) this.#arrived.untilMs = Infinity;
+    if (!this.writer.isFull) this.#arrived.await();
     input.scanned = this.writer.isFull ? 0 : input.end - input.start; // the rest is read once there is room
     this.#pull();
   }
 
-  /** Sets the time for a frame that is incomplete. */
-  #awaitFrame(): void {
-    const { input: { bytes, start, end }, context: { reactor, limits } } = this.connection;
-    const isData = end - start > TYPE_OFFSET && bytes[start + TYPE_OFFSET] === FrameType.DATA;
-    if (start === end || isData) this.#frameUntilMs = Infinity;
-    else this.#frameUntilMs = Math.min(this.#frameUntilMs, reactor.now + limits.headTimeoutMs);
-  }
-
   onDrained(): void {
     // What has arrived may be more urgent than what waits. `onInput` follows for that.
-    if (!this.#hasPreface || !this.#isFrameWhole()) this.#pull();
+    if (!this.#arrived.hasPreface || !this.#isFrameWhole()) this.#pull();
   }
 
   onSettled(): void {
     const { connection, streams, connection: { keeper, context: { keepAlive } } } = this;
     this.#taker?.sent();
-    let untilMs = Math.min(this.headUntilMs, this.#frameUntilMs, this.#departure.untilMs);
-    for (const stream of streams.all()) {
-      stream.exchange.update();
-      untilMs = Math.min(untilMs, stream.bodyUntilMs);
+    let untilMs = Math.min(this.headUntilMs, this.#arrived.untilMs, this.#departure.untilMs);
+    if (streams.count > 0) {
+      for (const stream of streams.all()) {
+        stream.exchange.update();
+        untilMs = Math.min(untilMs, stream.bodyUntilMs);
+      }
     }
     if (connection.retired || connection.isBlocked) return;
     if (this.#hasMore) connection.context.reactor.again(connection); // other connections come first
@@ -209,14 +200,11 @@ export class Http2 implements Protocol, Session {
   }
 
   /**
-   * Drops what can not go on since the client has ended its half: what the windows hold back, and requests without their end. A PING
-   * finds out whether the client is there at all: otherwise its kernel answers with a reset. Returns false if the connection has
-   * to wait, or is gone.
+   * Drops what can not go on since the client has ended its half. A PING finds out whether the client is there at all: otherwise its
+   * kernel answers with a reset. Returns false if the connection has to wait, or is gone.
    */
   #dropStalled(): boolean {
-    for (const stream of [...this.streams.all()]) {
-      if (stream.isBlocked || !stream.hasClientEnded) this.#responder.resetStream(stream, ErrorCode.CANCEL);
-    }
+    for (const stream of this.streams.stuck()) this.#responder.resetStream(stream, ErrorCode.CANCEL);
     if (this.streams.count > 0 && !this.#hasProbed) {
       this.#hasProbed = true;
       this.writer.frame(FrameType.PING, 0, 0, PROBE);
@@ -226,23 +214,19 @@ export class Http2 implements Protocol, Session {
   }
 
   #noteBusy(): void {
-    if (this.#idleAfter < 0) return;
+    if (this.#idleAfter >= 0) this.connection.keeper.noteBusy(this.connection);
     this.#idleAfter = -1;
-    this.connection.keeper.noteBusy(this.connection);
   }
 
   onDeadline(): void {
-    const { reactor: { now }, limits: { sendTimeoutMs, sendRateMin } } = this.connection.context;
-    if (this.#stall.isTooLong || now >= this.headUntilMs || now >= this.#frameUntilMs) {
+    const { reactor: { now } } = this.connection.context;
+    const slow = this.#stall.tooSlow();
+    if (slow === null || now >= this.headUntilMs || now >= this.#arrived.untilMs) {
       this.#fail(ErrorCode.NO_ERROR);
     } else {
       if (now >= this.#departure.untilMs) this.#departure.tellLast();
       this.streams.dismissLate(now);
-      for (const stream of this.streams.all()) { // while others go on
-        if (stream.isTooSlow(now, sendTimeoutMs, sendRateMin)) {
-          this.#responder.resetStream(stream, ErrorCode.CANCEL);
-        }
-      }
+      for (const stream of slow) this.#responder.resetStream(stream, ErrorCode.CANCEL); // while others go on
     }
     this.#pull();
     this.connection.settle();
@@ -263,12 +247,15 @@ export class Http2 implements Protocol, Session {
 
   drain(): void {
     if (!this.#hasGreeted) this.#greet();
-    if (this.#departure.untilMs === Infinity && !this.#isEnding) {
-      this.#departure.announce();
-      this.writer.send();
-      for (const { exchange } of this.streams.all()) exchange.drain();
-    }
+    this.leave();
+    this.writer.send();
+    if (!this.#isDraining) { for (const { exchange } of this.streams.all()) exchange.drain(); }
+    this.#isDraining = true;
     this.connection.settle();
+  }
+
+  leave(): void {
+    if (!this.#isEnding) this.#departure.announce();
   }
 
   /** Takes no further request, and ends the connection once what has started is sent. */
@@ -303,30 +290,26 @@ export class Http2 implements Protocol, Session {
 
   /** Sends what is written, and what may be. */
   #pull(): void {
-    const { connection } = this;
+    const { connection, writer } = this;
     if (connection.retired) return;
-    const { writer } = this;
     const returned = this.#hasEnded ? 0 : this.streams.takeReturned();
     if (returned > 0) writer.number(FrameType.WINDOW_UPDATE, 0, returned);
     this.#hasMore = !this.#hasEnded && this.#responder.pull();
     writer.send();
   }
 
-  #readPreface(): boolean {
-    const { input } = this.connection;
-    const length = prefaceLength(input.bytes, input.start, input.end);
-    if (length < 0) this.#fail(ErrorCode.PROTOCOL_ERROR);
-    if (length < PREFACE.length) return false;
-    input.start += length;
-    return this.#hasPreface = true;
+  /** True if the preface has come. Another one ends the connection. */
+  #hasPreface(): boolean {
+    if (this.#arrived.hasPreface) return true;
+    const code = this.#arrived.takePreface();
+    if (code !== ErrorCode.NO_ERROR) this.#fail(code);
+    return this.#arrived.hasPreface;
   }
 
   /** True if a whole frame is there. One that is too large ends the connection. */
   #isFrameWhole(): boolean {
-    const { bytes, start, end } = this.connection.input;
-    if (end - start < FRAME_HEAD_BYTES) return false;
-    const length = payloadLength(bytes, start);
-    if (length <= FRAME_BYTES_MAX) return end - start >= FRAME_HEAD_BYTES + length;
+    const length = this.#arrived.next(FRAME_BYTES_MAX);
+    if (length <= FRAME_BYTES_MAX) return length >= 0;
     this.#fail(ErrorCode.FRAME_SIZE_ERROR);
     return false;
   }

@@ -7,7 +7,7 @@
  */
 import type { Connection } from "../../connection/connection.ts";
 import { failureResponse, sendable } from "../../exchange/answer.ts";
-import { errorResponse, tooManyRequests } from "../../exchange/error_response.ts";
+import { sharedErrorResponse, tooManyRequests } from "../../exchange/error_response.ts";
 import { noResponse } from "../../exchange/pending_response.ts";
 import type { Exchange } from "../../exchange/exchange.ts";
 import { type ContextOwner, RequestContext } from "../../exchange/request_context.ts";
@@ -18,13 +18,13 @@ import type { HttpRequest } from "../../http/request.ts";
 import { HttpResponse } from "../../http/response.ts";
 import { waitSecondsOf } from "../../exchange/overload.ts";
 import { STREAM_WINDOW_BYTES } from "../../http2_limits.ts";
-import { ErrorCode } from "./errors.ts";
-import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frame.ts";
-import { priorityOfRequest } from "./priority.ts";
-import { ResponseBlock } from "./response_block.ts";
-import { ResponseWriter } from "./response_writer.ts";
+import { ErrorCode } from "./frames/errors.ts";
+import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frames/frame.ts";
+import { priorityOfRequest } from "./streams/priority.ts";
+import { ResponseBlock } from "./responses/response_block.ts";
+import { ResponseWriter } from "./responses/response_writer.ts";
 import type { Session } from "./session.ts";
-import { Stream, type StreamOwner } from "./stream.ts";
+import { Stream, type StreamOwner } from "./streams/stream.ts";
 import { StreamSender } from "./stream_sender.ts";
 
 /** Answers requests. */
@@ -73,10 +73,11 @@ export class Responder implements StreamOwner, ContextOwner {
   /** Takes the request of a new stream. `status` is that of its head; 0 for one that is right. */
   admit(id: number, request: HttpRequest, status: number, hasEnded: boolean): void {
     const { context } = this.connection;
-    const { streams, streams: { count } } = this.#session;
-    if (count >= streams.countMax || streams.areHeadsFull) return this.refuse(id, ErrorCode.REFUSED_STREAM);
-    if (count > 0) this.#session.limitUnsent();
-    if (status < 0) return this.#answer(id, request, errorResponse(-status), hasEnded);
+    const { streams } = this.#session;
+    if (streams.count >= streams.countMax || streams.areHeadsFull) {
+      return this.refuse(id, ErrorCode.REFUSED_STREAM);
+    }
+    if (status < 0) return this.#answer(id, request, sharedErrorResponse(-status), hasEnded);
     if (hasEnded) return this.#call(id, request, null);
     const stream = this.#keep(this.#open(id), request);
     if (request.contentLength > context.limits.bodyBytesMax) return stream.exchange.dismiss(413);
@@ -106,6 +107,7 @@ export class Responder implements StreamOwner, ContextOwner {
     const { settings, streams } = this.#session;
     const stream = new Stream(this, id, settings.initialWindowBytes, STREAM_WINDOW_BYTES);
     streams.add(stream);
+    this.#session.limitUnsent();
     return stream;
   }
 
@@ -134,7 +136,7 @@ export class Responder implements StreamOwner, ContextOwner {
         ? tooManyRequests(waitSeconds)
         : (context.handler(request, this.#requestContext) ?? Promise.reject(noResponse())); // JavaScript may return undefined
     } catch (error) {
-      result = failureResponse(error, context);
+      result = failureResponse(error, request, context);
     } finally {
       this.#current = null;
     }
@@ -174,8 +176,9 @@ export class Responder implements StreamOwner, ContextOwner {
     }
     const form = HttpResponse.http1(sent);
     const bodyLength = request.method === "HEAD" ? 0 : form.bytes.length - form.headLength;
-    this.#responses.head(sent, id, bodyLength === 0);
-    if (bodyLength > 0) this.#writeBody(form.bytes.subarray(form.headLength), id);
+    const block = this.#responses.head(sent, id, bodyLength === 0);
+    if (bodyLength > 0) this.#writeBody(block.bodyOf(form), id);
+    if (sent.closes) this.#session.leave();
     context.accounting.answered(fd, request, sent.status, bodyLength, context.reactor.turnMs);
   }
 
@@ -264,6 +267,7 @@ export class Responder implements StreamOwner, ContextOwner {
 
   sendHead(stream: Stream, response: HttpResponse, isEnd: boolean): void {
     this.#responses.head(response, stream.id, isEnd);
+    if (response.closes) this.#session.leave();
     if (isEnd) this.complete(stream);
     else stream.priority.begin(priorityOfRequest(stream.request), ResponseBlock.of(response));
   }

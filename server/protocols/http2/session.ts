@@ -3,10 +3,10 @@
  * @module
  */
 import type { Connection } from "../../connection/connection.ts";
-import type { FrameWriter } from "./frame_writer.ts";
-import type { HeadReader } from "./head_reader.ts";
-import type { PeerSettings } from "./settings.ts";
-import type { Streams } from "./streams.ts";
+import type { FrameWriter } from "./frames/frame_writer.ts";
+import type { HeadReader } from "./requests/head_reader.ts";
+import type { PeerSettings } from "./frames/settings.ts";
+import type { Streams } from "./streams/streams.ts";
 
 /** The parts, and what happens to the connection as a whole. */
 export interface Session {
@@ -23,6 +23,8 @@ export interface Session {
   limitUnsent(): void;
   /** Counts what costs this side more than the client. Returns false if the connection has ended for that. */
   charge(): boolean;
+  /** Announces the end, since a response says that the connection ends. Further requests of the client come on another one. */
+  leave(): void;
   /** Takes the answer to a PING. */
   pong(payload: Uint8Array): void;
 }

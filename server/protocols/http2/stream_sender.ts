@@ -5,19 +5,19 @@
  * @module
  */
 import { PULLED_BYTES_PER_TURN_MAX } from "../../http2_limits.ts";
-import { ErrorCode } from "./errors.ts";
-import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frame.ts";
-import type { ResponseWriter } from "./response_writer.ts";
-import { Scheduler } from "./scheduler.ts";
+import { ErrorCode } from "./frames/errors.ts";
+import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frames/frame.ts";
+import type { ResponseWriter } from "./responses/response_writer.ts";
+import { Scheduler } from "./streams/scheduler.ts";
 import type { Session } from "./session.ts";
-import type { Stream, StreamOwner } from "./stream.ts";
+import type { Stream, StreamOwner } from "./streams/stream.ts";
 
 /** Sends what the streams of one connection have. */
 export class StreamSender {
   readonly #session: Session;
   readonly #responses: ResponseWriter;
   readonly #owner: StreamOwner;
-  readonly #scheduler = new Scheduler();
+  readonly #scheduler = new Scheduler<Stream>();
 
   constructor(session: Session, responses: ResponseWriter, owner: StreamOwner) {
     this.#session = session;
@@ -27,12 +27,17 @@ export class StreamSender {
 
   /** Sends what the windows and the socket allow, up to the budget of a turn. Returns true if there may be more. */
   pull(): boolean {
+    const hasMore = this.#send();
+    this.#scheduler.forget();
+    return hasMore;
+  }
+
+  #send(): boolean {
     const { writer } = this.#session;
     for (let left = PULLED_BYTES_PER_TURN_MAX; left > 0;) {
       const hasMore = this.#write();
       left -= writer.length;
       const isTaken = writer.send();
-      if (hasMore && !isTaken) this.#session.limitUnsent();
       if (!hasMore || !isTaken) return hasMore;
     }
     return true;
@@ -47,7 +52,8 @@ export class StreamSender {
     const scheduler = this.#scheduler;
     if (streams.count === 0 || connection.isBlocked) return false;
     while (writer.isLow) {
-      const stream = scheduler.next(streams.all(), streams.window.bytes > 0);
+      const hasWindow = streams.window.bytes > 0;
+      const stream = scheduler.following(hasWindow) ?? scheduler.next(streams.all(), hasWindow);
       if (stream === null) return false;
       do this.#writeData(stream); while (
         !scheduler.takesTurns && writer.isLow && stream.isReady && streams.window.bytes > 0

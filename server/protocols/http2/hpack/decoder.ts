@@ -6,7 +6,7 @@
  * @module
  */
 import { DROPPED_NAMES_BYTES_MAX } from "../../../http2_limits.ts";
-import { DEFAULT_TABLE_BYTES, DynamicTable, ENTRY_OVERHEAD_BYTES } from "./dynamic_table.ts";
+import { copyBytes, DEFAULT_TABLE_BYTES, DynamicTable, ENTRY_OVERHEAD_BYTES } from "./dynamic_table.ts";
 import { decodeHuffman, HUFFMAN_INVALID, HUFFMAN_TOO_LONG } from "./huffman.ts";
 import { STATIC_COUNT, STATIC_NAMES, STATIC_VALUES } from "./static_table.ts";
 
@@ -86,6 +86,10 @@ export class HpackDecoder {
     const index = this.#integer(7);
     if (index <= 0 || index > STATIC_COUNT + this.table.count) return false;
     const { bytes, end, limit, gap } = receiver;
+    if (limit === 0) { // it takes nothing more
+      receiver.overflow();
+      return true;
+    }
     if (index <= STATIC_COUNT) {
       const name = STATIC_NAMES[index]!;
       const value = STATIC_VALUES[index]!;
@@ -108,8 +112,8 @@ export class HpackDecoder {
     const valueEnd = nameEnd + gap + valueStop - nameStop;
     if (valueEnd > limit) receiver.overflow();
     else {
-      copy(table.bytes, nameStart, nameStop, bytes, end);
-      copy(table.bytes, nameStop, valueStop, bytes, nameEnd + gap);
+      copyBytes(table.bytes, nameStart, nameStop, bytes, end);
+      copyBytes(table.bytes, nameStop, valueStop, bytes, nameEnd + gap);
       receiver.take(end, nameEnd, nameEnd + gap, valueEnd);
     }
     return true;
@@ -167,7 +171,7 @@ export class HpackDecoder {
     const end = table.nameEnd(entry);
     if (at + end - start > limit) return TOO_LONG;
     if (out === spare && (this.#namesLeft -= end - start) < 0) return INVALID;
-    copy(table.bytes, start, end, out, at);
+    copyBytes(table.bytes, start, end, out, at);
     return at + end - start;
   }
 
@@ -187,7 +191,7 @@ export class HpackDecoder {
       return end === HUFFMAN_INVALID ? INVALID : end === HUFFMAN_TOO_LONG ? TOO_LONG : end;
     }
     if (at + length > limit) return TOO_LONG;
-    copy(this.#block, start, this.#at, out, at);
+    copyBytes(this.#block, start, this.#at, out, at);
     return at + length;
   }
 
@@ -206,10 +210,4 @@ export class HpackDecoder {
     }
     return -1;
   }
-}
-
-/** Copies `from[start, end)`. A call costs more than the copying of a short name or value. */
-function copy(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
-  if (end - start > 32) to.set(from.subarray(start, end), at);
-  else for (let i = start; i < end; i++) to[at++] = from[i]!;
 }

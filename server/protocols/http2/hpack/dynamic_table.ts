@@ -17,6 +17,12 @@ const FIRST_PLACES = 5;
 const FIRST_BUFFER_BYTES = 256;
 const ENTRY_WORDS = 3;
 
+/** Copies `from[start, end)`. A call costs more than the copying of a short name or value. */
+export function copyBytes(from: Uint8Array, start: number, end: number, to: Uint8Array, at: number): void {
+  if (end - start > 32) to.set(from.subarray(start, end), at);
+  else for (let i = start; i < end; i++) to[at++] = from[i]!;
+}
+
 /** Entries, the newest first. */
 export class DynamicTable {
   /** The largest size that the encoder may choose. */
@@ -97,9 +103,12 @@ export class DynamicTable {
     this.#newest = (this.#newest + 1) % (entries.length / ENTRY_WORDS);
     this.#count++;
     this.#size += length + ENTRY_OVERHEAD_BYTES;
-    entries.set([this.#end, nameLength, valueLength], this.#newest * ENTRY_WORDS);
-    buffer.set(bytes.subarray(nameStart, nameEnd), this.#end);
-    buffer.set(bytes.subarray(valueStart, valueEnd), this.#end + nameLength);
+    const at = this.#newest * ENTRY_WORDS;
+    entries[at] = this.#end;
+    entries[at + 1] = nameLength;
+    entries[at + 2] = valueLength;
+    copyBytes(bytes, nameStart, nameEnd, buffer, this.#end);
+    copyBytes(bytes, valueStart, valueEnd, buffer, this.#end + nameLength);
     this.#end += length;
   }
 

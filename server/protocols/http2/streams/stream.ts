@@ -5,22 +5,22 @@
  * Source: RFC 9113 §5.1 and §5.2.
  * @module
  */
-import { readAt } from "../../../ffi/file/file.ts";
-import type { Connection } from "../../connection/connection.ts";
-import { BODY_GONE } from "../../connection/output.ts";
-import { MinimumRate } from "../../connection/minimum_rate.ts";
-import type { State } from "../../connection/state.ts";
-import { BodyRate } from "../../exchange/body_rate.ts";
-import type { Carrier } from "../../exchange/carrier.ts";
-import { Exchange } from "../../exchange/exchange.ts";
-import { bodyMemory } from "../../http/body_memory.ts";
-import type { Fields } from "../../http/field_lines.ts";
-import { FileBody } from "../../http/file_body.ts";
-import type { HttpRequest } from "../../http/request.ts";
-import { HttpResponse } from "../../http/response.ts";
-import { ErrorCode } from "./errors.ts";
+import { readAt } from "../../../../ffi/file/file.ts";
+import type { Connection } from "../../../connection/connection.ts";
+import { BODY_GONE } from "../../../connection/output.ts";
+import { MinimumRate } from "../../../connection/minimum_rate.ts";
+import type { State } from "../../../connection/state.ts";
+import { BodyRate } from "../../../exchange/body_rate.ts";
+import type { Carrier } from "../../../exchange/carrier.ts";
+import { Exchange } from "../../../exchange/exchange.ts";
+import { bodyMemory } from "../../../http/body_memory.ts";
+import type { Fields } from "../../../http/field_lines.ts";
+import { FileBody } from "../../../http/file_body.ts";
+import type { HttpRequest } from "../../../http/request.ts";
+import { HttpResponse } from "../../../http/response.ts";
+import { ErrorCode } from "../frames/errors.ts";
 import { StreamPriority } from "./priority.ts";
-import { Window } from "./window.ts";
+import { Window } from "../frames/window.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -77,6 +77,8 @@ export class Stream implements Carrier<Exchange> {
   readonly #owner: StreamOwner;
   /** What waits to be written. */
   #pieces: Bytes[] = [];
+  /** How much of the first one is written. */
+  #pieceAt = 0;
   #file: FileBody | null = null;
   #fileOffset = 0;
   #fileLeft = 0;
@@ -127,6 +129,12 @@ export class Stream implements Carrier<Exchange> {
 
   get #hasData(): boolean {
     return this.#pieces.length > 0 || this.#fileLeft > 0;
+  }
+
+  hasMoreThan(bytes: number): boolean {
+    let left = bytes - this.#fileLeft;
+    for (let i = 0; i < this.#pieces.length && left >= 0; i++) left -= this.#pieces[i]!.length;
+    return left < 0;
   }
 
   // Carrier
@@ -243,14 +251,14 @@ export class Stream implements Carrier<Exchange> {
       let written = 0;
       while (written < count && this.#pieces.length > 0) {
         const piece = this.#pieces[0]!;
-        if (piece.length === 0) { // its buffer was transferred, or became smaller
+        const start = this.#pieceAt;
+        if (piece.length <= start) { // its buffer was transferred, or became smaller
           this.connection.context.onHandlerError(new TypeError(BODY_GONE));
           return -1;
         }
-        const part = Math.min(piece.length, count - written);
-        out.set(part === piece.length ? piece : piece.subarray(0, part), at + written);
-        if (part < piece.length) this.#pieces[0] = piece.subarray(part);
-        else bodyMemory.release(this.#pieces.shift()!);
+        const part = Math.min(piece.length - start, count - written);
+        out.set(part === piece.length ? piece : piece.subarray(start, start + part), at + written);
+        this.#pass(part);
         written += part;
       }
       count = written;
@@ -258,6 +266,14 @@ export class Stream implements Carrier<Exchange> {
     this.window.bytes -= count;
     this.sentBytes += count;
     return count;
+  }
+
+  /** Passes over data of the first piece. */
+  #pass(bytes: number): void {
+    this.#pieceAt += bytes;
+    if (this.#pieceAt < this.#pieces[0]!.length) return;
+    this.#pieceAt = 0;
+    bodyMemory.release(this.#pieces.shift()!);
   }
 
   /** True if everything is written, and nothing follows. */

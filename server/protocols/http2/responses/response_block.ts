@@ -5,14 +5,27 @@
  * Source: RFC 9113 §4.3, §6.10, §8.2.2 (fields that do not leave) and §8.3.2, RFC 7541 §6.2.2.
  * @module
  */
-import { encodeUtf8, latin1 } from "../../http/characters.ts";
-import { HTTP_DATE_BYTES, type HttpClock } from "../../http/date.ts";
-import type { Fields } from "../../http/field_lines.ts";
-import type { Http1Form } from "../../http/http1_form.ts";
-import { HttpResponse } from "../../http/response.ts";
-import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead, writeUint32 } from "./frame.ts";
-import { HpackEncoder } from "./hpack/encoder.ts";
-import { OTHER, parsePriority, type Priority, priorityOfType, type ResponsePriority } from "./priority.ts";
+import { encodeUtf8, latin1 } from "../../../http/characters.ts";
+import { HTTP_DATE_BYTES, type HttpClock } from "../../../http/date.ts";
+import type { Fields } from "../../../http/field_lines.ts";
+import type { Http1Form } from "../../../http/http1_form.ts";
+import { HttpResponse } from "../../../http/response.ts";
+import {
+  Flag,
+  FRAME_BYTES_MAX,
+  FRAME_HEAD_BYTES,
+  FrameType,
+  writeFrameHead,
+  writeUint32,
+} from "../frames/frame.ts";
+import { HpackEncoder } from "../hpack/encoder.ts";
+import {
+  OTHER,
+  parsePriority,
+  type Priority,
+  priorityOfType,
+  type ResponsePriority,
+} from "../streams/priority.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -22,6 +35,7 @@ const OF_CONNECTION = /^(connection|keep-alive|transfer-encoding|upgrade|proxy-c
 const AROUND = /^[\t ]+|[\t ]+$/g;
 /** The distance between two frames of one block. */
 const STRIDE = FRAME_HEAD_BYTES + FRAME_BYTES_MAX;
+const NOTHING: Bytes = new Uint8Array(0);
 const encoder = new HpackEncoder();
 const blocks = new WeakMap<HttpResponse, ResponseBlock>();
 
@@ -74,6 +88,9 @@ export class ResponseBlock implements ResponsePriority {
   /** The date is the first field, and so in the first frame. −1 for one that the response has itself. */
   readonly #dateOffset: number;
   #dateSeconds = -1;
+  /** The part of `#bodyIn` that is the body. A view is made once for many requests. */
+  #body: Bytes = NOTHING;
+  #bodyIn: Bytes = NOTHING;
 
   /** Returns the block of `response`. */
   static of(response: HttpResponse): ResponseBlock {
@@ -118,6 +135,15 @@ export class ResponseBlock implements ResponsePriority {
     if (this.#dateOffset < 0 || this.#dateSeconds === clock.seconds) return;
     this.#dateSeconds = clock.seconds;
     bytes.set(clock.bytes, this.#dateOffset);
+  }
+
+  /** Returns the body that is part of `form`, that of the response. */
+  bodyOf({ bytes, headLength }: Http1Form): Bytes {
+    if (this.#bodyIn !== bytes) { // other fields for connections of HTTP/1 have moved it
+      this.#bodyIn = bytes;
+      this.#body = bytes.subarray(headLength);
+    }
+    return this.#body;
   }
 
   /** The block without its frames. */

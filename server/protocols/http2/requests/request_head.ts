@@ -5,13 +5,13 @@
  * Source: RFC 9113 §8.2 and §8.3, RFC 9110 §7.2.
  * @module
  */
-import { CLASSES, CR, LF, SP, TOKEN } from "../../http/characters.ts";
-import { type HttpRequest, isName } from "../../http/request.ts";
-import { isAuthority, parseTarget } from "../../http/target.ts";
-import { LOG_UNKNOWN_LINE_BYTES_MAX, METHOD_BYTES_MAX, TARGET_BYTES_MAX } from "../../limits.ts";
-import { FRAMING_INVALID, FramingFields } from "../../http/framing.ts";
+import { CLASSES, CR, LF, SP, TOKEN } from "../../../http/characters.ts";
+import { type HttpRequest, isName } from "../../../http/request.ts";
+import { isAuthority, parseTarget } from "../../../http/target.ts";
+import { LOG_UNKNOWN_LINE_BYTES_MAX, METHOD_BYTES_MAX, TARGET_BYTES_MAX } from "../../../limits.ts";
+import { FRAMING_INVALID, FramingFields } from "../../../http/framing.ts";
 import { isExactly, isOfConnection, isScheme, isValue, lower, textOf } from "./field_rules.ts";
-import type { FieldReceiver } from "./hpack/decoder.ts";
+import type { FieldReceiver } from "../hpack/decoder.ts";
 
 /** What {@linkcode RequestHead.finish} returns for a head that is malformed: a stream error (§8.1.1). */
 export const MALFORMED = -1;

@@ -2,8 +2,8 @@
  * SETTINGS of HTTP/2. Source: RFC 9113 §6.5, RFC 9218 §2.1.
  * @module
  */
-import { STREAM_WINDOW_BYTES } from "../../http2_limits.ts";
-import type { ServerLimits } from "../../server_limits.ts";
+import { STREAM_WINDOW_BYTES } from "../../../http2_limits.ts";
+import type { ServerLimits } from "../../../server_limits.ts";
 import { ErrorCode } from "./errors.ts";
 import {
   DEFAULT_WINDOW_BYTES,
@@ -13,7 +13,7 @@ import {
   Setting,
   writeUint32,
 } from "./frame.ts";
-import { DEFAULT_TABLE_BYTES } from "./hpack/dynamic_table.ts";
+import { DEFAULT_TABLE_BYTES } from "../hpack/dynamic_table.ts";
 
 /** The length of one setting. */
 export const SETTING_BYTES = 6;
@@ -32,15 +32,18 @@ export class PeerSettings {
   hasShrunkTable = false;
 
   /**
-   * Takes the settings in `bytes[start, end)`, a multiple of {@linkcode SETTING_BYTES}, in their order (§6.5.3). Each new
-   * initial window also changes the windows of all `streams` (§6.9.2). Returns an error code.
+   * Takes the settings in `bytes[start, end)`, a multiple of {@linkcode SETTING_BYTES}, in their order (§6.5.3). A new
+   * initial window also changes the windows of all `streams` (§6.9.2): once, however often the frame has it. Returns an
+   * error code.
    */
   take(
     bytes: Uint8Array,
     start: number,
     end: number,
-    streams: { widenAll(bytes: number): boolean },
+    streams: { widenAll(bytes: number, mostBytes: number): boolean },
   ): ErrorCode {
+    let windowBytes = this.initialWindowBytes;
+    let windowBytesMost = windowBytes;
     for (let at = start; at < end; at += SETTING_BYTES) {
       const value = readUint32(bytes, at + 2);
       switch ((bytes[at]! << 8) | bytes[at + 1]!) {
@@ -53,10 +56,9 @@ export class PeerSettings {
           if (value > 1) return ErrorCode.PROTOCOL_ERROR;
           break;
         case Setting.INITIAL_WINDOW_SIZE:
-          if (value > INT31_MAX || !streams.widenAll(value - this.initialWindowBytes)) {
-            return ErrorCode.FLOW_CONTROL_ERROR;
-          }
-          this.initialWindowBytes = value;
+          if (value > INT31_MAX) return ErrorCode.FLOW_CONTROL_ERROR;
+          windowBytes = value;
+          windowBytesMost = Math.max(windowBytesMost, value);
           break;
         case Setting.MAX_FRAME_SIZE:
           if (value < FRAME_BYTES_MAX || value > FRAME_BYTES_LIMIT) return ErrorCode.PROTOCOL_ERROR;
@@ -64,7 +66,12 @@ export class PeerSettings {
           break;
       }
     }
-    return ErrorCode.NO_ERROR;
+    const before = this.initialWindowBytes;
+    this.initialWindowBytes = windowBytes;
+    const isChanged = windowBytesMost > before || windowBytes < before;
+    return !isChanged || streams.widenAll(windowBytes - before, windowBytesMost - before)
+      ? ErrorCode.NO_ERROR
+      : ErrorCode.FLOW_CONTROL_ERROR;
   }
 }
 

@@ -7,15 +7,15 @@
  * Source: RFC 9113 §4.3, §6.2 and §6.10.
  * @module
  */
-import type { Buffers } from "../../connection/buffers.ts";
-import { KnownRequest } from "../../http/heads/known_request.ts";
-import type { HttpRequest } from "../../http/request.ts";
-import { CONTINUATIONS_MAX, FRAME_BYTES_MAX, HEAD_BLOCK_RATIO_MAX } from "../../http2_limits.ts";
-import { HEAD_BYTES_MAX } from "../../limits.ts";
-import type { ServerLimits } from "../../server_limits.ts";
-import { ErrorCode } from "./errors.ts";
-import { Flag, readUint31 } from "./frame.ts";
-import { HpackDecoder } from "./hpack/decoder.ts";
+import type { Buffers } from "../../../connection/buffers.ts";
+import { KnownRequest } from "../../../http/heads/known_request.ts";
+import type { HttpRequest } from "../../../http/request.ts";
+import { CONTINUATIONS_MAX, FRAME_BYTES_MAX, HEAD_BLOCK_RATIO_MAX } from "../../../http2_limits.ts";
+import { HEAD_BYTES_MAX } from "../../../limits.ts";
+import type { ServerLimits } from "../../../server_limits.ts";
+import { ErrorCode } from "../frames/errors.ts";
+import { Flag, readUint31 } from "../frames/frame.ts";
+import { HpackDecoder } from "../hpack/decoder.ts";
 import { MALFORMED, RequestHead } from "./request_head.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;

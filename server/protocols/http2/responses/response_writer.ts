@@ -4,13 +4,13 @@
  * Source: RFC 9113 §8.1.
  * @module
  */
-import type { HttpClock } from "../../http/date.ts";
-import type { Fields } from "../../http/field_lines.ts";
-import type { HttpResponse } from "../../http/response.ts";
-import { Flag, FrameType } from "./frame.ts";
-import type { FrameWriter } from "./frame_writer.ts";
+import type { HttpClock } from "../../../http/date.ts";
+import type { Fields } from "../../../http/field_lines.ts";
+import type { HttpResponse } from "../../../http/response.ts";
+import { Flag, FrameType } from "../frames/frame.ts";
+import type { FrameWriter } from "../frames/frame_writer.ts";
 import { fieldBlock, headerFrames, ResponseBlock } from "./response_block.ts";
-import type { PeerSettings } from "./settings.ts";
+import type { PeerSettings } from "../frames/settings.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -31,12 +31,13 @@ export class ResponseWriter {
     this.#clock = clock;
   }
 
-  /** Writes the head of `response`. `isEnd` tells that nothing follows. */
-  head(response: HttpResponse, stream: number, isEnd: boolean): void {
+  /** Writes the head of `response`, and returns its block. `isEnd` tells that nothing follows. */
+  head(response: HttpResponse, stream: number, isEnd: boolean): ResponseBlock {
     const block = ResponseBlock.of(response);
     block.stamp(stream, isEnd, this.#clock);
-    if (!this.#settings.hasShrunkTable) return this.#writer.whole(block.bytes);
-    this.#section(block.payload, isEnd ? Flag.END_STREAM : 0, stream);
+    if (this.#settings.hasShrunkTable) this.#section(block.payload, isEnd ? Flag.END_STREAM : 0, stream);
+    else this.#writer.whole(block.bytes);
+    return block;
   }
 
   /** Writes 100 (Continue). */

@@ -6,7 +6,8 @@
  * @module
  */
 
-import { type HttpRequest, isName } from "../../http/request.ts";
+import { type HttpRequest, isName } from "../../../http/request.ts";
+import { PRIORITY_BYTES_MAX } from "../../../http2_limits.ts";
 
 /** The parameters of a priority. Null for one that is missing, or has no valid value. */
 export interface Priority {
@@ -77,12 +78,14 @@ export function parsePriority(text: string): Priority | null {
   return { urgency, isIncremental };
 }
 
-/** Returns the parameters in the field of a request; null without the field, or if it is no dictionary. */
+/** Returns the parameters in the field of a request; null without the field, and if it is too long, or no dictionary. */
 export function priorityOfRequest(request: HttpRequest): Priority | null {
   const { buffer, fields, fieldCount } = request;
   for (let i = 0; i < fieldCount * 4; i += 4) { // the strings of `header` are made only if there is the field
     if (fields[i + 1]! - fields[i]! !== FIELD.length || !isName(buffer, fields[i]!, FIELD)) continue;
-    return parsePriority(request.header(FIELD)!);
+    return fields[i + 3]! - fields[i + 2]! > PRIORITY_BYTES_MAX
+      ? null
+      : parsePriority(request.header(FIELD)!);
   }
   return null;
 }

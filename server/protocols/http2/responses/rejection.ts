@@ -2,10 +2,10 @@
  * What a client gets that begins with HTTP/2 while the server has no room for another connection.
  * @module
  */
-import { HttpResponse } from "../../http/response.ts";
-import type { HttpClock } from "../../http/date.ts";
-import { STREAMS_MAX } from "../../http2_limits.ts";
-import { ErrorCode } from "./errors.ts";
+import { HttpResponse } from "../../../http/response.ts";
+import type { HttpClock } from "../../../http/date.ts";
+import { STREAMS_MAX } from "../../../http2_limits.ts";
+import { ErrorCode } from "../frames/errors.ts";
 import {
   FRAME_HEAD_BYTES,
   FrameType,
@@ -15,7 +15,7 @@ import {
   readUint31,
   writeFrameHead,
   writeUint32,
-} from "./frame.ts";
+} from "../frames/frame.ts";
 import { ResponseBlock } from "./response_block.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -2,9 +2,15 @@
  * Frames on their way out. They are put together in one buffer that all connections share, and sent by one call.
  * @module
  */
-import type { Connection } from "../../connection/connection.ts";
-import { FRAME_GATHER_BYTES_MAX, FRAME_WRITE_BYTES_MAX, UNTAKEN_BYTES_MAX } from "../../http2_limits.ts";
-import { Interest } from "../../loop/poller.ts";
+import type { Connection } from "../../../connection/connection.ts";
+import {
+  ANSWERS_BYTES_MAX,
+  FRAME_GATHER_BYTES_MAX,
+  FRAME_WRITE_BYTES_MAX,
+  TAKEN_BYTES_PER_MS,
+  UNTAKEN_BYTES_MAX,
+} from "../../../http2_limits.ts";
+import { Interest } from "../../../loop/poller.ts";
 import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead, writeUint32 } from "./frame.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -15,12 +21,12 @@ const shared: Bytes = new Uint8Array(FRAME_GATHER_BYTES_MAX);
 export class FrameWriter {
   readonly #connection: Connection;
   #length = 0;
-  /** Bytes that the socket has taken since it was full, up to twice {@linkcode FRAME_WRITE_BYTES_MAX}. */
+  /** Bytes that the socket has taken without a pause since it was full, up to twice {@linkcode FRAME_WRITE_BYTES_MAX}. */
   #takenBytes = 0;
+  /** When it has taken the last of them. */
+  #takenMs = 0;
   /** What was written since the socket takes nothing. */
   #untakenBytes = 0;
-  /** The total of what was sent, or waits for the socket. */
-  writtenBytes = 0;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -46,7 +52,12 @@ export class FrameWriter {
    * that was full lately.
    */
   get isLow(): boolean {
-    return this.#length < Math.min(Math.max(this.#takenBytes >> 1, FRAME_BYTES_MAX), FRAME_WRITE_BYTES_MAX);
+    return this.#length < Math.min(Math.max(this.#takenLately / 2, FRAME_BYTES_MAX), FRAME_WRITE_BYTES_MAX);
+  }
+
+  get #takenLately(): number {
+    const passedMs = this.#connection.context.reactor.turnMs - this.#takenMs;
+    return Math.max(this.#takenBytes - passedMs * TAKEN_BYTES_PER_MS, 0);
   }
 
   /** True while so much waits for the socket that no frame should be handled that may cause another one. */
@@ -59,7 +70,8 @@ export class FrameWriter {
    * takes what is written.
    */
   takesMore(hasStreams: boolean): boolean {
-    return this.isLow || (!hasStreams && this.send());
+    if (hasStreams) return this.isLow && this.#length < ANSWERS_BYTES_MAX; // they may be more urgent
+    return this.isLow || this.send();
   }
 
   advance(bytes: number): void {
@@ -113,15 +125,15 @@ export class FrameWriter {
     const length = this.#length;
     if (length === 0) return true;
     this.#length = 0;
-    this.writtenBytes += length;
     this.#untakenBytes = this.#connection.isBlocked ? this.#untakenBytes + length : 0;
-    const { output, transport, fd, context: { buffers, accounting } } = this.#connection;
-    let sent = output.sendAlone(transport, fd, buffers, shared.subarray(0, length));
+    const { output, transport, fd, context: { buffers, accounting, reactor } } = this.#connection;
+    let sent = output.sendAlone(transport, fd, buffers, shared, length);
     if (sent < 0) sent = 0; // the next attempt shows the error
     if (sent > 0) accounting.counters.send(sent);
-    output.append(buffers, shared, sent, length);
+    if (sent < length) output.append(buffers, shared, sent, length);
     const isTaken = sent === length && transport.wants(fd) === Interest.NONE;
-    this.#takenBytes = isTaken ? Math.min(this.#takenBytes + length, 2 * FRAME_WRITE_BYTES_MAX) : 0;
+    this.#takenBytes = isTaken ? Math.min(this.#takenLately + length, 2 * FRAME_WRITE_BYTES_MAX) : 0;
+    this.#takenMs = reactor.turnMs;
     return isTaken;
   }
 }

@@ -7,7 +7,7 @@
 export const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /** The length of a frame's head. */
 export const FRAME_HEAD_BYTES = 9;
-export { FRAME_BYTES_MAX } from "../../http2_limits.ts";
+export { FRAME_BYTES_MAX } from "../../../http2_limits.ts";
 /** The largest window, and the largest number of a stream (§5.1.1, §6.9.1). */
 export const INT31_MAX = 0x7fff_ffff;
 /** The window that both sides begin with (§6.9.2). */

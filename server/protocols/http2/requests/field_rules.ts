@@ -4,8 +4,8 @@
  * Source: RFC 9113 §8.2 and §8.3.
  * @module
  */
-import { CLASSES, HTAB, SP, VALUE } from "../../http/characters.ts";
-import { isName } from "../../http/request.ts";
+import { CLASSES, HTAB, SP, VALUE } from "../../../http/characters.ts";
+import { isName } from "../../../http/request.ts";
 
 const UPPER_A = 0x41;
 const UPPER_Z = 0x5a;

@@ -8,14 +8,15 @@ import {
   CONNECTION_WINDOW_BYTES,
   DATA_CREDIT_BYTES,
   KEPT_HEAD_BYTES_MEAN,
+  PRIORITIES_PER_STREAM,
   WINDOW_CREDIT_BYTES_MAX,
   WINDOW_UPDATE_COST_BYTES,
-} from "../../http2_limits.ts";
+} from "../../../http2_limits.ts";
 import { ClosedStreams } from "./closed_streams.ts";
-import { INT31_MAX } from "./frame.ts";
+import { INT31_MAX } from "../frames/frame.ts";
 import type { Priority } from "./priority.ts";
 import type { Stream } from "./stream.ts";
-import { Window } from "./window.ts";
+import { Window } from "../frames/window.ts";
 
 /** Streams by number. */
 export class Streams {
@@ -35,8 +36,13 @@ export class Streams {
   #early: Map<number, Priority> | null = null;
   /** The bytes of the heads that the streams' requests keep. */
   #headBytes = 0;
+  /** The total of the data that was written on all streams. */
+  dataBytes = 0;
   /** What WINDOW_UPDATE frames may cost without trouble, in bytes of data. */
   #credit: number = WINDOW_CREDIT_BYTES_MAX;
+  /** The streams that have begun since a priority was counted, and how many may come without trouble, for those before. */
+  #begun = 0;
+  #priorities = 0;
 
   constructor(countMax: number) {
     this.countMax = countMax;
@@ -50,6 +56,7 @@ export class Streams {
   begin(id: number): void {
     if (id > this.last + 2) this.closed.noteGap(this.last + 1, id - 2);
     this.last = id;
+    this.#begun++;
   }
 
   get(id: number): Stream | undefined {
@@ -58,6 +65,11 @@ export class Streams {
 
   all(): IterableIterator<Stream> {
     return this.#open.values();
+  }
+
+  /** Returns what can go on only if the client sends more: what the windows hold back, and requests without their end. */
+  stuck(): Stream[] {
+    return Array.from(this.#open.values()).filter((stream) => stream.isBlocked || !stream.hasClientEnded);
   }
 
   add(stream: Stream): void {
@@ -90,6 +102,7 @@ export class Streams {
 
   /** Lets the client answer what it is sent with WINDOW_UPDATE: DATA of `bytes`, which its window may have cut short. */
   earn(bytes: number, isCut: boolean): void {
+    this.dataBytes += bytes;
     this.#credit += isCut ? bytes : bytes + DATA_CREDIT_BYTES;
   }
 
@@ -99,6 +112,14 @@ export class Streams {
     if (this.#credit >= 0) return true;
     this.#credit = 0;
     return false;
+  }
+
+  /** Counts a new priority. Returns false for one more than browsers send for the streams of the connection. */
+  takesPriority(): boolean {
+    const most = this.countMax * PRIORITIES_PER_STREAM;
+    this.#priorities = Math.min(this.#priorities + this.#begun * PRIORITIES_PER_STREAM, most);
+    this.#begun = 0;
+    return this.#priorities > 0 && this.#priorities-- > 0;
   }
 
   /** True if data waits that the windows hold back. To be asked when nothing else holds it back. */
@@ -147,9 +168,14 @@ export class Streams {
     return counts;
   }
 
-  /** Widens the windows of all streams (§6.9.2). Returns false if one would be wider than 2³¹−1. */
-  widenAll(bytes: number): boolean {
-    for (const { window } of this.#open.values()) if (!window.widen(bytes)) return false;
+  /**
+   * Widens the windows of all streams (§6.9.2), in between by `mostBytes`. Returns false if one would be wider than 2³¹−1.
+   */
+  widenAll(bytes: number, mostBytes: number): boolean {
+    for (const { window } of this.#open.values()) {
+      if (!window.widen(mostBytes)) return false;
+      window.bytes += bytes - mostBytes;
+    }
     return true;
   }
 
