@@ -128,7 +128,7 @@ Deno.test(
       assertMatch(stderr, line);
       assertMatch(
         stderr,
-        new RegExp(`^epollet: ${RegExp.escape(NAME)}: [^\n]{1,400} Next try in \\d+ \\w+\n$`),
+        new RegExp(`^epollet: ${NAME.replaceAll(".", "\\.")}: [^\n]{1,400} Next try in \\d+ \\w+\n$`),
       );
       assertEquals(Deno.readTextFileSync(file), before);
     }
