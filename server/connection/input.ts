@@ -36,6 +36,8 @@ export class Input {
   end = 0;
   /** The number of bytes of an incomplete head that were already examined. */
   scanned = 0;
+  /** The protocol keeps no view of bytes that it has taken, so their place in a buffer of the connection may be written again. */
+  isReusable = false;
 
   get isEmpty(): boolean {
     return this.start === this.end;
@@ -80,6 +82,9 @@ export class Input {
       this.bytes.set(slot.bytes.subarray(0, count), this.end); // this part of the buffer was never written before
       this.end += count;
       return;
+    } else if (this.isReusable && this.view === null && kept + count <= this.bytes.length) {
+      this.bytes.copyWithin(0, this.start, this.end);
+      this.bytes.set(slot.bytes.subarray(0, count), kept);
     } else {
       const isLong = kept >= RECEIVE_BYTES_MAX || count < kept; // then it is not copied each time that a few bytes arrive
       const room = isLong ? (kept + count) * 2 : kept + count;
@@ -96,7 +101,11 @@ export class Input {
   /** Drops the bytes, and forgets what was reported, for another connection. */
   reset(): void {
     this.clear();
-    this.isReadable = this.isEnded = this.#isHungUp = false;
+    this.isReadable =
+      this.isEnded =
+      this.isReusable =
+      this.#isHungUp =
+        false;
   }
 
   /** Drops all bytes. */
@@ -106,7 +115,10 @@ export class Input {
     this.start = this.end = this.scanned = 0;
   }
 
-  /** Moves what is left out of the slot at the end of a turn. A buffer of the connection is never written to again. */
+  /**
+   * Moves what is left out of the slot at the end of a turn. What was written to a buffer of the connection is not overwritten,
+   * unless the bytes are {@linkcode isReusable}.
+   */
   keep(): void {
     if (this.start === this.end) return this.clear();
     if (this.view === null) return;

@@ -7,6 +7,7 @@ import { FrameType, readUint32 } from "../../server/protocols/http2/frames/frame
 import { exchange, get, Wire } from "../support/wire.ts";
 import { getFields, headers, Http2Wire } from "../support/http2_wire.ts";
 import { Program, programCommand, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -53,6 +54,7 @@ Deno.test("--max-streams is announced, by a flag and by its key, and a reload ch
     const value = await announced(next, 3);
     if (value === 9) break;
     assert(tries < 1000, `still ${value}`);
+    await sleep(20);
   }
   await first.send(headers(1, getFields("/")));
   assertEquals((await first.response(1))?.fields[":status"], "200", "open connections go on");

@@ -84,6 +84,7 @@ export class Http2 implements Protocol, Session {
   begin(): void {
     const { connection, connection: { context: { reactor, limits, accounting } } } = this;
     connection.speak(this);
+    connection.input.isReusable = true;
     accounting.counters.http2.begin();
     this.headUntilMs = reactor.now + limits.headTimeoutMs;
     connection.expireAt(this.headUntilMs);
