@@ -7,25 +7,36 @@
  *
  * Without files it runs all. `--fast` leaves out the tests that start a process or open a network socket.
  * `--deadline` is for tests that set none of their own (`patient`). `--lanes` is the number of processes that run
- * tests at a time; by default one more than there are processors, since tests wait more than they compute.
+ * tests at a time; by default one more than there are processors, and further ones while tests only wait and leave
+ * processors idle.
  * @module
  */
 import { DEADLINE_SECONDS, START_SECONDS } from "./support/deadline.ts";
 import { DENO } from "./support/deno.ts";
 import { FAST_FLAGS, isFast } from "./support/fast_tests.ts";
+import { IdleTime } from "./support/idle_time.ts";
 import { endTree } from "./support/process.ts";
 import { LOCK, TestProcess } from "./support/test_process.ts";
 
 const LOOK_INTERVAL_MS = 250;
 /** More lanes would slow each other down, because many tests start servers and clients of their own. */
 const LANES_MAX = 4;
+/** Lanes beside those, for tests that wait. They begin when the processors are idle for {@linkcode IDLE_SHARE_MIN}. */
+const EXTRA_LANES_MAX = 3;
+const IDLE_SHARE_MIN = 0.2;
+/** For so long the idle time is counted: a single test may wait for a moment. */
+const IDLE_LOOK_MS = 3000;
+/** At most so many files run in one process. Their number decides how soon a lane can end. */
+const FILES_MAX = 8;
+/** Tests that ask for more time take the longest, so they begin first, and no lane is left alone with one. */
+const LONG = /\bpatient\(/;
 /** Exit statuses after a signal: 128 plus the number of the signal. */
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 const isFastRun = Deno.args.includes("--fast");
 const flags: string[] = isFastRun ? [...FAST_FLAGS] : [];
 const paths: string[] = [];
-const own = { deadline: DEADLINE_SECONDS, lanes: Math.min(navigator.hardwareConcurrency + 1, LANES_MAX) };
+const own = { deadline: DEADLINE_SECONDS, lanes: 0 };
 for (const arg of Deno.args) {
   if (arg === "--fast") continue;
   const [, name, value] = /^--(deadline|lanes)=(\d+(?:\.\d+)?)$/.exec(arg) ?? [];
@@ -56,7 +67,14 @@ Deno.env.delete("npm_lifecycle_event");
 
 const startedMs = performance.now();
 const waiting = paths.flatMap(filesOf).filter((file) => !isFastRun || isFast(Deno.realPathSync(file)));
-const lanes = Math.max(1, Math.min(Math.floor(own.lanes), waiting.length));
+/** Lanes that always run; without `--lanes` there may be more. */
+const lanes = Math.max(
+  1,
+  Math.min(Math.floor(own.lanes) || Math.min(navigator.hardwareConcurrency + 1, LANES_MAX), waiting.length),
+);
+const lanesMax = Math.min(own.lanes === 0 ? lanes + EXTRA_LANES_MAX : lanes, waiting.length);
+const long = waiting.filter((file) => LONG.test(Deno.readTextFileSync(file)));
+const short = waiting.filter((file) => !long.includes(file));
 const running = new Set<TestProcess>();
 const failures: string[] = [];
 const counts = new Map<string, number>();
@@ -104,28 +122,46 @@ async function checkTypes(): Promise<void> {
 }
 
 /**
- * Returns the next files for a lane. The lists get shorter towards the end, so that all lanes end at about the same
- * time.
+ * Returns the next files for a lane: one that takes long, or several. Those lists get shorter towards the end, so that all
+ * lanes end at about the same time.
  */
 function nextFiles(): string[] {
-  return waiting.splice(0, lanes === 1 ? waiting.length : Math.ceil(waiting.length / (2 * lanes)));
+  if (lanesMax === 1) return waiting.splice(0);
+  if (long.length > 0) return long.splice(0, 1);
+  return short.splice(0, Math.min(Math.ceil(short.length / (2 * lanes)), FILES_MAX));
 }
 
 async function runLane(): Promise<void> {
-  for (let files = nextFiles(); files.length > 0; files = nextFiles()) {
+  for (let files = nextFiles(); files.length > 0; files = running.size < lanes ? nextFiles() : []) {
     const process = new TestProcess(files, flags);
     const { progress } = process;
     running.add(process);
     const code = await process.run((text) => {
       const ended = progress.take(text);
-      print(lanes === 1 ? text : ended);
+      print(lanesMax === 1 ? text : ended);
     });
-    if (lanes > 1) print(progress.rest());
+    if (lanesMax > 1) print(progress.rest());
     running.delete(process);
     if (code !== 0) status = code;
     failures.push(...progress.failures);
     for (const [what, count] of progress.counts) counts.set(what, (counts.get(what) ?? 0) + count);
   }
+}
+
+/** Runs lanes until all files have run. */
+async function runLanes(): Promise<void> {
+  const ends = new Set<Promise<void>>();
+  const begin = () => {
+    const end = runLane().finally(() => ends.delete(end));
+    ends.add(end);
+  };
+  for (let lane = 0; lane < lanes; lane++) begin();
+  const idle = new IdleTime();
+  const timer = setInterval(() => {
+    if (idle.take() >= IDLE_SHARE_MIN && running.size < lanesMax) begin();
+  }, IDLE_LOOK_MS);
+  while (ends.size > 0) await Promise.race(ends);
+  clearInterval(timer);
 }
 
 await checkTypes();
@@ -135,7 +171,7 @@ setInterval(() => {
     if (what !== null) fail(what);
   }
 }, LOOK_INTERVAL_MS);
-await Promise.all(Array.from({ length: lanes }, runLane));
+await runLanes();
 
 if (failures.length > 0) print(`\nFAILURES\n\n${failures.map((failure) => failure + "\n").join("")}`);
 const sum = ["passed", "failed", "ignored", "filtered out"]

@@ -3,6 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { IdleTime } from "../support/idle_time.ts";
 import { isRunning } from "../support/process.ts";
 import { DENO, REPOSITORY, Site } from "../support/program.ts";
 import { TestProgress } from "../support/test_progress.ts";
@@ -141,6 +142,34 @@ Deno.test("second of ${own}", () => console.log("printed by ${own}"));
     assertMatch(file, new RegExp(`^first of ${name} .*[^]*^second of ${name} .*[^]*printed by ${name}`, "m"));
   }
   assertMatch(output, /^ok \| 4 passed \| 0 failed/m);
+});
+
+Deno.test("a file with a test that takes long begins before the others", async () => {
+  const ends =
+    `Deno.test("what takes long", patient(60, () => Deno.writeTextFileSync(import.meta.dirname + "/long", "")));\n`;
+  const waits = `Deno.test("what waits for it", async () => {
+  for (let begun = false; !begun; await sleep(10)) {
+    for (const { name } of Deno.readDirSync(import.meta.dirname)) begun ||= name === "long";
+  }
+});
+`;
+  using samples = new Samples({
+    "a_test.ts": waits,
+    "b_test.ts": waits,
+    "c_test.ts": waits,
+    "d_test.ts": ends,
+  });
+  const { code, output } = await samples.run("--deadline=20", "--lanes=2");
+  assertEquals(code, 0, output);
+  assertMatch(output, /^ok \| 4 passed \| 0 failed/m);
+});
+
+Deno.test("a processor that computes counts as no idle time, so it gets no more lanes", () => {
+  const processors = navigator.hardwareConcurrency;
+  const idle = new IdleTime();
+  for (const endMs = performance.now() + 1000; performance.now() < endMs;);
+  const share = idle.take();
+  assert(share >= 0 && share <= 1 - 0.8 / processors, `${share} of ${processors} processors`);
 });
 
 Deno.test("failures of all processes are listed once more at the end", async () => {
