@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { adminHandler } from "../../handlers/admin/admin.ts";
 import { FrameType } from "../../server/protocols/http2/frames/frame.ts";
-import { BothVersions } from "../support/both_versions.ts";
+import { askEach } from "../support/both_versions.ts";
 import { getFields, headers, Http2Wire } from "../support/http2_wire.ts";
 import { onAll, withServer } from "../support/serving.ts";
 import { snapshotWith } from "../support/snapshots.ts";
@@ -20,8 +20,7 @@ onAll(
     });
     await withServer({ http2: true, handler }, async ({ port, errors }) => {
       const statuses = new Set<number>();
-      using both = await BothVersions.connect({ port });
-      for (const target of ["/", "/healthz", "/readyz", "/metrics", "/x"]) {
+      await askEach({ port }, "/ /healthz /readyz /metrics /x".split(" "), async (both, target) => {
         for (const method of ["GET", "HEAD", "POST"]) {
           for (const host of ["localhost", "127.0.0.1:8080", "status.example.org"]) {
             statuses.add((await both.same({ target, method, host })).status);
@@ -29,7 +28,7 @@ onAll(
           const fields = [["Sec-Fetch-Site", "cross-site"], ["Sec-Fetch-Mode", "no-cors"]] as const;
           statuses.add((await both.same({ target, method, fields })).status);
         }
-      }
+      });
       assertEquals([...statuses].sort(), [200, 403, 404, 405, 421]);
       using wire = await Http2Wire.connect(port);
       await wire.send(headers(1, getFields("/events")));

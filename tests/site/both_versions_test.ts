@@ -9,7 +9,7 @@ import { cString } from "../../ffi/libc/libc.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import { SiteArchive } from "../../handlers/site/files/archive.ts";
 import { type PollerName, type ServerSettings, staticHandler, type StaticOptions } from "../../mod.ts";
-import { askHttp1, BothVersions, type Place } from "../support/both_versions.ts";
+import { askEach, askHttp1, BothVersions, type Place } from "../support/both_versions.ts";
 import { onAll, withServer } from "../support/serving.ts";
 import { Site } from "../support/site.ts";
 import { asksOf, learnTags, makeSite, settingsOf, SPA_HOST } from "../support/site_asks.ts";
@@ -62,14 +62,14 @@ async function compareAll(place: Place, sample: number | null = null): Promise<S
   const differences: string[] = [];
   const tags = await learnTags((ask) => askHttp1(place, ask));
   for (const [kind, asks] of Object.entries(asksOf(tags))) {
-    using both = await BothVersions.connect(place);
-    for (const ask of asks.filter((_, i) => sample === null || i % SAMPLE === sample % SAMPLE)) {
+    const asked = asks.filter((_, i) => sample === null || i % SAMPLE === sample % SAMPLE);
+    await askEach(place, asked, async (both, ask) => {
       try {
         statuses.add((await both.same(ask, kind === FIRST_KIND ? 3 : 1)).status);
       } catch (error) {
         differences.push(`${kind}: ${(error as Error).message}`);
       }
-    }
+    });
   }
   assertEquals(differences, []);
   return statuses;

@@ -37,6 +37,8 @@ const DATE = /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/;
 const BOUNDARY = /^multipart\/byteranges; boundary=(.+)$/;
 const BODY_FRAME_BYTES = 16_384;
 const WINDOW_BYTES = 1 << 30;
+/** Connections of {@linkcode askEach}. */
+const ASKERS = 8;
 
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
@@ -220,4 +222,20 @@ export class BothVersions implements Disposable {
   [Symbol.dispose](): void {
     this.#wire[Symbol.dispose]();
   }
+}
+
+/**
+ * Calls `ask` for each item, for several at a time, each time with connections of their own. A server in this process takes
+ * turns with its clients, so one request after the other would mostly wait.
+ */
+export async function askEach<Item>(
+  place: Place,
+  items: readonly Item[],
+  ask: (both: BothVersions, item: Item) => Promise<unknown>,
+): Promise<void> {
+  const left = items[Symbol.iterator]();
+  await Promise.all(Array.from({ length: Math.min(ASKERS, items.length) }, async () => {
+    using both = await BothVersions.connect(place);
+    for (const item of left) await ask(both, item);
+  }));
 }
