@@ -50,7 +50,7 @@ const STATUSES = [
 /** What is asked for three times: a head is known from the third time on. */
 const FIRST_KIND = "every kind of URL";
 
-/** All asks take half a minute. On the other pollers, and by TLS, one in so many is asked, on each another one. */
+/** All asks take long. On the other pollers, and by TLS, one in so many is asked, on each another one. */
 const SAMPLE = 6;
 
 /**
