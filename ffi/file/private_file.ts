@@ -19,7 +19,7 @@ import {
   OVERLAYFS_SUPER_MAGIC,
   W_OK,
 } from "../libc/constants.ts";
-import { EEXIST, EINTR, EIO, ENOENT, orThrow, SystemError } from "../libc/errno.ts";
+import { EACCES, EEXIST, EINTR, EIO, ENOENT, ENOTDIR, orThrow, SystemError } from "../libc/errno.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 import { listNames } from "./directory.ts";
 import { FileStatus } from "./file_status.ts";
@@ -159,10 +159,10 @@ export function isLink(path: string): boolean {
   return status.readWithoutFollowing(AT_FDCWD, cString(path)) === 0 && status.isLink;
 }
 
-/** Returns true if there is a file or a directory at `path`. */
+/** Returns true if there is a file or a directory at `path`, as far as this process may know. */
 export function exists(path: string): boolean {
   loadLibc();
   const fd = result(libc.openat(AT_FDCWD, cString(path), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0));
   if (fd >= 0) libc.close(fd);
-  return fd !== -ENOENT;
+  return fd >= 0 || ![ENOENT, ENOTDIR, EACCES].includes(-fd);
 }

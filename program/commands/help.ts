@@ -54,8 +54,7 @@ Examples
   epollet                                  ./html on port ${DEFAULT_PORT}
   epollet 8080 ./public                    another folder on port 8080
   epollet 8080 dist --spa --compress       a single-page application
-  epollet 80 /srv/www --user www-data      in production, started as root
-  epollet 443 /srv/www --acme example.org  HTTPS, with a certificate that is renewed
+  epollet 443 /srv/www --acme example.org  HTTPS, with a certificate it renews
   epollet --check --config epollet.json    check a configuration file
 
 Common flags

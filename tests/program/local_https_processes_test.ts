@@ -16,8 +16,13 @@ function fetchBy(home: LocalHome, port: number, path = "/"): Promise<string> {
   return output("curl", "-sS", "--noproxy", "*", "--cacert", home.root, `https://localhost:${port}${path}`);
 }
 
+/** Resolves once `text` is served several times in a row: after a reload, workers are replaced one after the other. */
 async function serves(home: LocalHome, port: number, text: string): Promise<void> {
-  await eventually(async () => await fetchBy(home, port) === text, `${text} is not served`);
+  let times = 0;
+  await eventually(async () => {
+    times = await fetchBy(home, port) === text ? times + 1 : 0;
+    return times === 8;
+  }, `${text} is not served`);
 }
 
 for (const args of [["--workers", "2"], ["--no-sandbox"], []]) {
