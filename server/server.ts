@@ -11,7 +11,7 @@ import type { Handler } from "./connection/handler.ts";
 import { HttpClock } from "./http/date.ts";
 import { AddressLimits } from "./clients/address_limits.ts";
 import { Accounting } from "./metrics/accounting.ts";
-import { type GroupContext, ListenerGroup } from "./listen/listener_group.ts";
+import { type ChangingContext, type GroupContext, ListenerGroup } from "./listen/listener_group.ts";
 import { type ListeningSocket, removeSocketFiles } from "./listen/open.ts";
 import type { PollerName } from "./loop/poller.ts";
 import { createPoller } from "./loop/pollers/mod.ts";
@@ -41,10 +41,6 @@ import { Buffers } from "./connection/buffers.ts";
 
 /** The longest delay of a timer in milliseconds. */
 const TIMER_MS_MAX = 0x7fff_ffff;
-
-/** A group's context, of which some properties change while the server runs. */
-type ChangingContext = Omit<GroupContext, Changing> & { -readonly [K in Changing]: GroupContext[K] };
-type Changing = "handler" | "limits" | "addressLimits" | "keepAliveFields" | "keepAlive" | "isDraining";
 
 /** A server that listens. It starts serving with {@linkcode run}. */
 export class Server {

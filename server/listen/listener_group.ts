@@ -16,6 +16,10 @@ import type { ConnectionsShown } from "./show_connections.ts";
 /** The context of a group's connections. */
 export type GroupContext = ConnectionContext & { isDraining: boolean };
 
+/** A group's context, of which some properties change while the server runs. */
+export type ChangingContext = Omit<GroupContext, Changing> & { -readonly [K in Changing]: GroupContext[K] };
+type Changing = "handler" | "limits" | "addressLimits" | "keepAliveFields" | "keepAlive" | "isDraining";
+
 /** The protocol and the callbacks of a group. */
 export interface GroupOptions {
   /** Null for HTTP/1. */
