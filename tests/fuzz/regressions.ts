@@ -47,4 +47,15 @@ export const REGRESSIONS: readonly Regression[] = [
     ],
     was: "a request with an unknown expectation was malformed if the head before it had a length",
   },
+  {
+    target: "http2",
+    input: [
+      "\0\0\0\x04\0\0\0\0\0",
+      "\0\0 \x01\x04\0\0\0\x01\x83G\x04http\x01\x06a.testE\x06/%41/\xe4@\x05x-own\x01a",
+      "\0\0\x04\b\0\0\0\0\x01\0\0JR",
+      "\0\0\x0c\x04\0\0\0\0\0\0\x04\x7f\xff\xff\xff\0\x05\x78\0\0\0",
+      "",
+    ],
+    was: "a window that is too large was not the first error of a frame of settings with another",
+  },
 ];

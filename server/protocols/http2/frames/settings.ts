@@ -33,8 +33,8 @@ export class PeerSettings {
 
   /**
    * Takes the settings in `bytes[start, end)`, a multiple of {@linkcode SETTING_BYTES}, in their order (§6.5.3). A new
-   * initial window also changes the windows of all `streams` (§6.9.2): once, however often the frame has it. Returns an
-   * error code.
+   * initial window also changes the windows of all `streams` (§6.9.2): once, however often the frame has it. Returns the
+   * code of the first error: a window too large comes before what is wrong behind it.
    */
   take(
     bytes: Uint8Array,
@@ -44,7 +44,8 @@ export class PeerSettings {
   ): ErrorCode {
     let windowBytes = this.initialWindowBytes;
     let windowBytesMost = windowBytes;
-    for (let at = start; at < end; at += SETTING_BYTES) {
+    let error: ErrorCode = ErrorCode.NO_ERROR;
+    for (let at = start; at < end && error === ErrorCode.NO_ERROR; at += SETTING_BYTES) {
       const value = readUint32(bytes, at + 2);
       switch ((bytes[at]! << 8) | bytes[at + 1]!) {
         case Setting.HEADER_TABLE_SIZE:
@@ -53,15 +54,15 @@ export class PeerSettings {
           break;
         case Setting.ENABLE_PUSH:
         case Setting.NO_RFC7540_PRIORITIES:
-          if (value > 1) return ErrorCode.PROTOCOL_ERROR;
+          if (value > 1) error = ErrorCode.PROTOCOL_ERROR;
           break;
         case Setting.INITIAL_WINDOW_SIZE:
-          if (value > INT31_MAX) return ErrorCode.FLOW_CONTROL_ERROR;
+          if (value > INT31_MAX) return ErrorCode.FLOW_CONTROL_ERROR; // the same, whichever of the two is first
           windowBytes = value;
           windowBytesMost = Math.max(windowBytesMost, value);
           break;
         case Setting.MAX_FRAME_SIZE:
-          if (value < FRAME_BYTES_MAX || value > FRAME_BYTES_LIMIT) return ErrorCode.PROTOCOL_ERROR;
+          if (value < FRAME_BYTES_MAX || value > FRAME_BYTES_LIMIT) error = ErrorCode.PROTOCOL_ERROR;
           this.frameBytesMax = value;
           break;
       }
@@ -70,7 +71,7 @@ export class PeerSettings {
     this.initialWindowBytes = windowBytes;
     const isChanged = windowBytesMost > before || windowBytes < before;
     return !isChanged || streams.widenAll(windowBytes - before, windowBytesMost - before)
-      ? ErrorCode.NO_ERROR
+      ? error
       : ErrorCode.FLOW_CONTROL_ERROR;
   }
 }
