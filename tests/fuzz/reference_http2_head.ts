@@ -28,7 +28,7 @@ function isAuthority(text: string): boolean {
 }
 
 /** Returns true for a field that makes a request or its trailers malformed, wherever it stands. */
-function isWrong([name, value]: Field): boolean {
+export function isFieldWrong([name, value]: Field): boolean {
   if (/[^\t\x20-\x7e\x80-\xff]|^[ \t]|[ \t]$/.test(value) || name === "") return true;
   if (name.startsWith(":")) return false;
   return !TOKEN.test(name) || /[A-Z]/.test(name) || OF_CONNECTION.includes(name) ||
@@ -37,7 +37,7 @@ function isWrong([name, value]: Field): boolean {
 
 /** Returns true if trailers are malformed. */
 export function areTrailersWrong(fields: readonly Field[]): boolean {
-  return fields.some((field) => isWrong(field) || field[0].startsWith(":"));
+  return fields.some((field) => isFieldWrong(field) || field[0].startsWith(":"));
 }
 
 /** Returns the values of a field, joined as RFC 9110 §5.3 and RFC 9113 §8.2.3 say; "-" without it. */
@@ -56,7 +56,7 @@ export function referenceRequest(fields: readonly Field[], hasEnded: boolean): R
     if (isLate || pseudo.has(name) || !/^:(method|scheme|authority|path)$/.test(name)) return null;
     pseudo.set(name, value);
   }
-  if (fields.some(isWrong)) return null;
+  if (fields.some(isFieldWrong)) return null;
   const lengths = fields.filter(([name]) => name === "content-length").map(([, value]) => value);
   if (lengths.length > 1) return null;
   if (lengths.some((text) => !/^\d{1,9}$/.test(text))) return "unclear";
