@@ -11,6 +11,7 @@ import { HttpError } from "../http/http_error.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { RequestBody } from "../http/request_body.ts";
 import type { HttpResponse } from "../http/response.ts";
+import { ContentChanged } from "../http/stream_body.ts";
 import { ABANDONED_TIMEOUT_MS, EVENT_STREAM_END_MS, NO_ROOM_PAUSE_MS } from "../limits.ts";
 import { check } from "../loop/check.ts";
 import { Timer } from "../loop/timer.ts";
@@ -273,6 +274,7 @@ export class Exchange {
 
   /** Handles a failed stream. Before the head is sent the response becomes an error. After that it is cut off. */
   #streamFailed(stream: ResponseStream, error: unknown): void {
+    if (error instanceof ContentChanged) return this.carrier.reset(this);
     if (this.#stream === stream && this.#held !== null) {
       this.#stream = null;
       return this.fail(error);

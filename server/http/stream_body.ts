@@ -22,6 +22,12 @@ export interface StreamBody {
 }
 
 /**
+ * The error of a stream whose file was written to while it was sent. Its response is cut, so that the client knows, and
+ * nothing is reported: it is no error of a handler.
+ */
+export class ContentChanged extends Error {}
+
+/**
  * Returns a checked, frozen copy of a stream body.
  * @throws {TypeError} when `stream` is not a ReadableStream, or is being read, and when `trailers` is not a function
  * @throws {RangeError} when `pauseMs` is not a number ≥ 0

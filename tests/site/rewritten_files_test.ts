@@ -95,6 +95,8 @@ for (const validation of ["auto", "stat", "off"]) {
       const path = renew(site);
       assertCut(await download(port, request, () => overwrite(path, NEW)), request);
     }
+    program.kill("SIGTERM");
+    assertEquals((await program.finish()).stderr, "", "a changed file is no error to report");
   });
 
   Deno.test(`a change that leaves a file's bytes the same does not end a response: --cache-validate ${validation}`, async () => {

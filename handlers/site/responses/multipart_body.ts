@@ -5,6 +5,7 @@
 import { readAt } from "../../../ffi/file/file.ts";
 import { bodyMemory } from "../../../server/http/body_memory.ts";
 import type { ByteRange } from "../../../server/http/fields/range.ts";
+import { ContentChanged } from "../../../server/http/stream_body.ts";
 import { STREAM_READ_BYTES } from "../limits.ts";
 
 /** The parts of a body: bytes, and ranges of a file. */
@@ -110,7 +111,7 @@ export class DiskMultipartBody extends MultipartBodySource {
     const count = readAt(this.#fd, bytes, this.#first + start);
     if (count === bytes.length && this.#isIntact()) return;
     this.cancel();
-    throw new Error(
+    throw new ContentChanged(
       count === bytes.length
         ? "The file was written to while it was sent"
         : `The file ended at byte ${start + Math.max(count, 0)}`,
