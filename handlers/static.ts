@@ -80,6 +80,7 @@ export function staticHandler(options: StaticOptions): StaticHandler {
  */
 interface MountedSite {
   readonly settings: SiteSettings;
+  readonly shared: SharedContent;
   site: Site;
 }
 
@@ -87,8 +88,6 @@ interface MountedSite {
 interface SharedContent {
   content: ContentSource;
   readonly mountedSites: MountedSite[];
-  /** True after a warning that the directory now at the root's path cannot be opened. */
-  hasWarned: boolean;
 }
 
 /** The end of the warning when the directory now at a root's path cannot be opened for lack of permission. */
@@ -171,12 +170,13 @@ export class Sites {
     let shared = this.#shared.get(key);
     const open = () => {
       if (shared === undefined) {
-        shared = { content: new ContentSource(settings, this.#options), mountedSites: [], hasWarned: false };
+        shared = { content: new ContentSource(settings, this.#options), mountedSites: [] };
         this.#shared.set(key, shared);
       }
       return shared.content;
     };
-    const mounted = { settings, site: new Site(settings, this, open, this.#options.onNotice) };
+    const site = new Site(settings, this, open, this.#options.onNotice);
+    const mounted = { settings, shared: shared!, site };
     shared!.mountedSites.push(mounted);
     return mounted;
   }
@@ -218,7 +218,7 @@ export class Sites {
     if (context.clock.seconds !== this.#checkedSeconds) {
       this.#checkedSeconds = context.clock.seconds;
       watches.lookAtMounts();
-      for (const shared of this.#shared.values()) this.#replace(shared);
+      for (const { content } of this.#shared.values()) content.way?.doubt(); // not every change of a way is an event
     }
     // Another handler of the server may have remembered a response for the same head: only this object's counts.
     const remembered = request instanceof KnownRequest ? request.recall(this) as Answer | null : null;
@@ -230,9 +230,10 @@ export class Sites {
       trace?.("reason", "this host name is not allowed (--allowed-hosts)");
       return HttpResponse.text(MISDIRECTED, { status: 421 });
     }
-    const { site, settings } = this.#hosts.size === 0 ? this.#default : this.#mountedSiteOf(request, trace);
-    trace?.("root", String(settings.root));
-    return site.handle(request, context, trace);
+    const mounted = this.#hosts.size === 0 ? this.#default : this.#mountedSiteOf(request, trace);
+    trace?.("root", String(mounted.settings.root));
+    if (mounted.shared.content.way?.isSame(context.turn) === false) this.#replace(mounted.shared);
+    return mounted.site.handle(request, context, trace);
   }
 
   #mountedSiteOf(request: HttpRequest, trace: Trace | null): MountedSite {
@@ -246,10 +247,6 @@ export class Sites {
    * previous one is still served, and a warning is given once.
    */
   #replace(shared: SharedContent): void {
-    if (!shared.content.root.isReplaced) {
-      shared.hasWarned = false;
-      return;
-    }
     try {
       const content = new ContentSource(shared.mountedSites[0]!.settings, {
         ...this.#options,
@@ -263,13 +260,10 @@ export class Sites {
         old.close();
       }
       shared.content = content;
-      shared.hasWarned = false;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      if (!shared.hasWarned) {
-        this.#onWarning(error.errno === EACCES ? `${error.message}: ${STAYS}` : error.message);
-      }
-      shared.hasWarned = true;
+      if (shared.content.way?.settle() !== true) return;
+      this.#onWarning(error.errno === EACCES ? `${error.message}: ${STAYS}` : error.message);
     }
   }
 }

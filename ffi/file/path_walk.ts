@@ -26,6 +26,8 @@ export interface Way {
    * parents of the targets of those links and of the path itself. A directory may occur twice.
    */
   readonly holders: readonly number[];
+  /** By holder, the name in it that is on the way; empty if it is not known. */
+  readonly names: readonly FileName[];
 }
 
 /**
@@ -36,18 +38,22 @@ export function walk(path: string): Way {
   loadLibc();
   const intent = `follow ${path}`;
   const holders: number[] = [];
+  const names: FileName[] = [];
   const tryOpen = (directory: number, name: FileName) =>
     result(libc.openat(directory, cName(name), O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
   const open = (directory: number, name: FileName) => orThrow(tryOpen(directory, name), intent, "openat");
   const addParent = (directory: number) => {
     const parent = tryOpen(directory, "..");
-    if (parent >= 0) holders.push(parent); // fails for a directory without search permission
+    if (parent < 0) return; // a directory without search permission
+    const path = namedPathOf(directory) ?? "";
+    holders.push(parent);
+    names.push(path.slice(path.lastIndexOf("/") + 1));
   };
-  const names = split(textOf(new TextEncoder().encode(path)));
+  const left = split(textOf(new TextEncoder().encode(path)));
   let at = open(AT_FDCWD, path.startsWith("/") ? "/" : ".");
   try {
-    for (let links = 0; names.length > 0;) {
-      const name = names.pop()!;
+    for (let links = 0; left.length > 0;) {
+      const name = left.pop()!;
       if (name === END_OF_TARGET) {
         addParent(at);
         continue;
@@ -60,13 +66,14 @@ export function walk(path: string): Way {
         continue;
       }
       if (++links > LINKS_MAX) throw new SystemError(intent, "readlinkat", ELOOP);
-      names.push(END_OF_TARGET, ...split(target));
+      left.push(END_OF_TARGET, ...split(target));
       const next = open(at, target.startsWith("/") ? "/" : ".");
       holders.push(at);
+      names.push(name);
       at = next;
     }
     addParent(at);
-    return { end: at, holders };
+    return { end: at, holders, names };
   } catch (error) {
     for (const fd of [at, ...holders]) libc.close(fd);
     throw error;

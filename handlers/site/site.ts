@@ -80,11 +80,11 @@ export class Site {
     this.#rules = new Rules(settings);
     this.#policy = new FieldPolicy(settings, this.#rules); // before `open`: a bad rule leaves nothing open
     const origin = this.#origin = open().hold();
-    const { root, tree, loader, validation, fileBytesMax, memory, tags, hidden } = origin;
+    const { root, tree, loader, validation, fileBytesMax, tags, hidden } = origin;
     this.validation = validation;
     this.#root = root;
     this.#tree = tree;
-    const cache = this.#cache = new FileCache(root, validation, tree, memory);
+    const cache = this.#cache = new FileCache(origin);
     const locator = this.#locator = new Locator(settings, this.#rules, onNotice);
     this.#resources = new Resources(settings, { cache, tree, loader, locator, hidden, fileBytesMax });
     this.#presenter = new Presenter({

@@ -18,7 +18,7 @@ Deno.test("a key has one resource: a later one ends the earlier one, and replace
   const origin = new ContentSource({ ...DEFAULT_SITE_SETTINGS, root: site.root }, { validate: "off" }).hold();
   const { root } = origin;
   const memory = new CacheMemory(1_000_000);
-  const cache = new FileCache(root, "off", null, memory);
+  const cache = new FileCache({ root, validation: "off", tree: null, way: null, memory });
   const context = { turn: 1, clock: { seconds: Date.now() / 1000 } } as HandlerContext;
   const key = new TextEncoder().encode("/a.txt");
   const make = () => {

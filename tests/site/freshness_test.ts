@@ -4,18 +4,13 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Sites } from "../../handlers/static.ts";
-import type { Trace } from "../../handlers/site/settings/site_options.ts";
-import { contextOutside } from "../../server/connection/handler.ts";
-import { encodeUtf8 } from "../../server/http/characters.ts";
-import { formatHttpDate, HttpClock } from "../../server/http/date.ts";
-import { parseRequest } from "../../server/protocols/http1/head_parser.ts";
-import { HttpRequest } from "../../server/http/request.ts";
+import { formatHttpDate } from "../../server/http/date.ts";
 import { CACHED_FILE_BYTES_MAX } from "../../handlers/site/limits.ts";
+import { answerOf } from "../support/handler_answer.ts";
 import { FOLLOWS_LINKS, Program, Site } from "../support/program.ts";
 import { settle } from "../support/settle.ts";
 import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
-import { eventually } from "../support/waiting.ts";
 
 /** How files in memory are checked, and how many rounds of changes are made. */
 const MODES = [["auto", 10_000], ["stat", 2000]] as const;
@@ -158,46 +153,6 @@ for (const [mode] of MODES) {
       assert(fields.etag !== etag);
     }
   });
-}
-
-Deno.test("another directory at the root's path, or behind its link, is served within two seconds", async () => {
-  using site = new Site({ "one/a.txt": "one", "two/a.txt": "two", "three/a.txt": "three" });
-  Deno.symlinkSync("one", site.path("current"));
-  await using program = await Program.start(site.path("current"));
-  using wire = await Wire.connect(program.port);
-  for (let i = 0; i < 5; i++) assertEquals(await text(wire, "/a.txt"), "one");
-  const becomes = async (expected: string) => {
-    await eventually(async () => await text(wire, "/a.txt") === expected, `${expected} is not served`);
-  };
-  Deno.symlinkSync("two", site.path("next"));
-  Deno.renameSync(site.path("next"), site.path("current"));
-  await becomes("two");
-  site.write("two/a.txt", "changed");
-  assertEquals(await text(wire, "/a.txt"), "changed");
-  Deno.renameSync(site.path("two"), site.path("away"));
-  Deno.renameSync(site.path("three"), site.path("two"));
-  await becomes("three");
-  Deno.removeSync(site.path("current")); // nothing is at the path: the previous directory is still served
-  await sleep(2100);
-  assertEquals(await text(wire, "/a.txt"), "three");
-});
-
-/** The response of handlers that are called without a server, `agoMs` ago. */
-async function answerOf(
-  sites: Sites,
-  target: string,
-  batch: number,
-  agoMs = 0,
-  trace: Trace | null = null,
-): Promise<string> {
-  const bytes = encodeUtf8(get(target));
-  const request = new HttpRequest();
-  assert(parseRequest(bytes, 0, bytes.length, request) > 0);
-  const clock = new HttpClock();
-  clock.update(Date.now() - agoMs);
-  const { signal } = new AbortController();
-  const context = contextOutside(clock, batch, signal);
-  return new TextDecoder().decode((await sites.handle(request, context, trace)).bytes);
 }
 
 Deno.test("a file that was written after the turn's clock was read has its own Last-Modified from then on", async () => {

@@ -23,12 +23,25 @@ import type { Seen } from "../lookup/lookup.ts";
 import type { Keeper, Resource } from "./resource.ts";
 import type { Root } from "../files/root.ts";
 import type { Validation } from "../settings/site_options.ts";
+import type { RootWay } from "../watch/root_way.ts";
 import type { WatchTree } from "../watch/watch_tree.ts";
+
+/** What a cache has to know of the content of a root. */
+export interface CachedSource {
+  readonly root: Root;
+  readonly validation: Validation;
+  /** Null unless `validation` is "inotify". */
+  readonly tree: WatchTree | null;
+  /** Null for a root that cannot be replaced. */
+  readonly way: RootWay | null;
+  readonly memory: CacheMemory;
+}
 
 /** The resources of one site. A hash of the path finds a chain of resources, whose keys are then compared. */
 export class FileCache implements Keeper {
   readonly #root: Root;
   readonly #tree: WatchTree | null;
+  readonly #way: RootWay | null;
   readonly #validation: Validation;
   readonly #memory: CacheMemory;
   readonly #entries = new Map<number, Resource>();
@@ -39,11 +52,12 @@ export class FileCache implements Keeper {
   /** Requests that found no resource. The site counts them, since it may look under two spellings. */
   misses = 0;
 
-  /** `tree` is null unless `validation` is "inotify". Caches that share `memory` have the same root. */
-  constructor(root: Root, validation: Validation, tree: WatchTree | null, memory: CacheMemory) {
+  /** Caches that share the memory of a `source` have the same root. */
+  constructor({ root, validation, tree, way, memory }: CachedSource) {
     this.#root = root;
     this.#validation = validation;
     this.#tree = tree;
+    this.#way = way;
     this.#memory = memory;
   }
 
@@ -66,7 +80,7 @@ export class FileCache implements Keeper {
   /** Checks a resource that was not checked in this turn, without using it: ends it when it is not fresh. */
   check(resource: Resource, context: HandlerContext): boolean {
     this.#tree?.drain(context.turn);
-    if (resource.entry === null) return false;
+    if (resource.entry === null || this.#way?.isSame(context.turn) === false) return false;
     if (this.#validation !== "off") {
       const { seconds } = context.clock;
       const isDue = Math.abs(seconds - resource.checkedSeconds) >= CACHE_RECHECK_SECONDS;

@@ -17,6 +17,7 @@ import type { Root } from "../files/root.ts";
 import { describeRefusedCalls } from "./refused_calls.ts";
 import type { SiteOptions, Validation } from "../settings/site_options.ts";
 import { SiteRoot } from "../files/directory_root.ts";
+import { RootWay } from "../watch/root_way.ts";
 import { WatchTree } from "../watch/watch_tree.ts";
 
 /** A root that was opened, with what its kind (directory or archive) needs. */
@@ -24,6 +25,8 @@ interface Opened {
   readonly root: Root;
   /** The inotify watches; null when files are not watched. */
   readonly tree: WatchTree | null;
+  /** How the path leads to the root; null for an archive. */
+  readonly way: RootWay | null;
   readonly loader: Loader;
   /** How changes of most files in memory are noticed. */
   readonly validation: Validation;
@@ -43,6 +46,7 @@ type ContentSettings = Pick<SiteSettings, "root" | "isRootConfined" | "etag">;
 export class ContentSource {
   readonly root: Root;
   readonly tree: WatchTree | null;
+  readonly way: RootWay | null;
   readonly loader: Loader;
   readonly validation: Validation;
   readonly fileBytesMax: number;
@@ -59,6 +63,7 @@ export class ContentSource {
     const { root, tree, reopen } = opened;
     this.root = root;
     this.tree = tree;
+    this.way = opened.way;
     this.loader = opened.loader;
     this.validation = opened.validation;
     this.fileBytesMax = opened.fileBytesMax;
@@ -79,6 +84,7 @@ export class ContentSource {
     if (--this.#holders > 0) return;
     this.#isOpen = false;
     this.tree?.close();
+    this.way?.close();
     this.root.close();
   }
 }
@@ -106,7 +112,7 @@ function open({ root: source, isRootConfined = false }: ContentSettings, options
 function openArchive(archive: SiteArchive, fileBytesMax: number): Opened {
   const root = new ArchiveRoot(archive);
   const loader = new ArchiveLoader(archive, root, fileBytesMax);
-  return { root, tree: null, loader, validation: "off", fileBytesMax, reopen: () => -EBADF };
+  return { root, tree: null, way: null, loader, validation: "off", fileBytesMax, reopen: () => -EBADF };
 }
 
 function openDirectory(
@@ -125,6 +131,7 @@ function openDirectory(
   }
   const validation = tree !== null ? "inotify" : validate === "off" ? "off" : "stat";
   const loader = new FileLoader(root, tree, fileBytesMax);
+  const way = new RootWay(path, () => root.isReplaced, validate === "auto" || validate === "inotify");
   for (const line of describeRefusedCalls(root.fd)) onWarning(line);
-  return { root, tree, loader, validation, fileBytesMax, reopen: (path) => root.open(path) };
+  return { root, tree, way, loader, validation, fileBytesMax, reopen: (path) => root.open(path) };
 }

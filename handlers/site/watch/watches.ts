@@ -22,7 +22,7 @@ import type { WatchedName, Watcher } from "./watched_name.ts";
 /** The inotify instance, and the watched names that its events go to. */
 class Watches {
   readonly #trees = new Set<Watcher>();
-  readonly #watchedNames = new Map<number, WatchedName[]>();
+  readonly #watchedNames = new Map<number, Set<WatchedName>>();
   /** The descriptor; negative when it cannot be opened, or is not needed. */
   #inotify = -1;
   #mounts: Mounts | null = null;
@@ -101,8 +101,8 @@ class Watches {
     this.unwatch(watched); // the name has another file by now, and its event is queued
     watched.watch = watch;
     const others = this.#watchedNames.get(watch);
-    if (others === undefined) this.#watchedNames.set(watch, [watched]);
-    else others.push(watched);
+    if (others === undefined) this.#watchedNames.set(watch, new Set([watched]));
+    else others.add(watched);
     return 0;
   }
 
@@ -111,13 +111,10 @@ class Watches {
     watched.watch = -1;
     const watchedNames = this.#watchedNames.get(watch);
     if (watchedNames === undefined) return; // the kernel has removed the watch
-    const others = watchedNames.filter((other) => other !== watched);
-    if (others.length > 0) {
-      this.#watchedNames.set(watch, others);
-    } else {
-      this.#watchedNames.delete(watch);
-      inotifyUnwatch(this.#inotify, watch);
-    }
+    watchedNames.delete(watched);
+    if (watchedNames.size > 0) return;
+    this.#watchedNames.delete(watch);
+    inotifyUnwatch(this.#inotify, watch);
   }
 
   /** Warns once that files cannot be watched. `status` is −errno. */
@@ -138,7 +135,7 @@ class Watches {
     const watchedNames = this.#watchedNames.get(watch);
     if (watchedNames === undefined) return; // a late event of a watch that was removed
     if (mask & IN_IGNORED) this.#watchedNames.delete(watch);
-    for (const watched of watchedNames) watched.tree.onEvent(watched, mask, name);
+    for (const watched of [...watchedNames]) watched.tree.onEvent(watched, mask, name);
   }
 
   #resetDisturbed(): void {
