@@ -68,6 +68,11 @@ async function main(argv: readonly string[]): Promise<void> {
     const { trust } = await import("./program/commands/trust.ts");
     Deno.exit(await trust(argv.slice(1), (line) => console.log(line)));
   }
+  if (argv[0] === "deploy" || argv[0] === "rollback") {
+    setNoNewPrivileges();
+    const commands = await import("./program/commands/deploy.ts");
+    Deno.exit(commands[argv[0]](argv.slice(1), (line) => console.log(line)));
+  }
   const args = parseCommandLine(argv);
   if (await runWithoutSettings(args)) return;
   returnFreedMemory();

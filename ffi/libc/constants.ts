@@ -99,6 +99,8 @@ export const O_PATH = 0x200000;
 export const AT_FDCWD = -100;
 export const AT_EMPTY_PATH = 0x1000;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
+/** unlinkat(2): removes a directory. */
+export const AT_REMOVEDIR = 0x200;
 export const AT_STATX_SYNC_AS_STAT = 0;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_NO_SYMLINKS = 0x04;
@@ -214,6 +216,8 @@ export const SQUASHFS_MAGIC = 0x73717368;
 export const OVERLAYFS_SUPER_MAGIC = 0x794c7630;
 export const EROFS_SUPER_MAGIC_V1 = 0xe0f5e1e2;
 export const FS_IOC_GETFLAGS = 0x80086601;
+/** Makes a file share the blocks of another one until either is written to (ioctl_ficlonerange(2)). */
+export const FICLONE = 0x40049409;
 export const FS_CASEFOLD_FL = 0x40000000;
 
 // eventfd(2)

@@ -35,6 +35,18 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
     ],
   },
   {
+    name: "deploy",
+    args: "DIR --to LINK",
+    help: "copy DIR beside LINK as a release, and have LINK lead there at once",
+    flags: ["--to LINK", "--keep N", "--index FILE", "--precompress", "--help"],
+  },
+  {
+    name: "rollback",
+    args: "--to LINK",
+    help: "have LINK lead to the release before",
+    flags: ["--to LINK", "--help"],
+  },
+  {
     name: "trust",
     args: "[--remove]",
     help: "make the system and browsers trust the authority of --https, or no longer",

@@ -1,0 +1,173 @@
+/**
+ * `epollet deploy DIR --to LINK`: publishes a tree by one rename of a link. `epollet rollback --to LINK` goes back.
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { Folder } from "../../ffi/file/tree_files.ts";
+import { UsageError } from "../../server/usage_error.ts";
+import { copyTree } from "../deploy/copy_tree.ts";
+import { precompress } from "../deploy/precompress.ts";
+import { Releases } from "../deploy/releases.ts";
+
+const DEPLOY_HELP = `epollet deploy DIR --to LINK [FLAG]...
+
+Copies DIR to releases/NUMBER beside LINK, and then has LINK lead there, by one
+rename. Serve LINK: the next request is answered from the new release. Whatever
+goes wrong, LINK leads to the release before.
+
+      --to LINK        the link, such as /srv/site/current
+      --keep N         keep the latest N releases, the one served among them (5)
+      --index FILE     the file that DIR must have (index.html)
+      --precompress    make .br, .zst and .gz of what gets smaller
+  -h, --help           print this help`;
+
+const ROLLBACK_HELP = `epollet rollback --to LINK
+
+Has LINK lead to the release that was served before the one that it leads to now.
+
+      --to LINK        the link, such as /srv/site/current
+  -h, --help           print this help`;
+
+const KEEP = 5;
+const KEEP_MAX = 1000;
+
+type Values = Readonly<Record<string, string | boolean | undefined>>;
+
+/** Reads flags. @throws {UsageError} */
+function parse(
+  command: string,
+  args: readonly string[],
+  flags: Record<string, { type: "string" | "boolean"; short?: string }>,
+): { values: Values; positionals: readonly string[] } {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: { ...flags, to: { type: "string" }, help: { type: "boolean", short: "h" } },
+      allowPositionals: true,
+    });
+    return { values: values as Values, positionals };
+  } catch (error) {
+    const [line] = (error as Error).message.split(". ");
+    throw new UsageError(`${line}: see epollet ${command} --help`);
+  }
+}
+
+function linkOf({ to }: Values, command: string): string {
+  if (typeof to === "string" && to !== "") return to;
+  throw new UsageError(`No link is given: write epollet ${command} --to /srv/site/current`);
+}
+
+function keepOf({ keep }: Values): number {
+  if (keep === undefined) return KEEP;
+  const count = /^\d{1,4}$/.test(String(keep)) ? Number(keep) : 0;
+  if (count >= 1 && count <= KEEP_MAX) return count;
+  throw new UsageError(`Bad --keep "${keep}": expected a number of releases from 1 to ${KEEP_MAX}`);
+}
+
+/**
+ * Runs `deploy` with its arguments, and returns the exit status.
+ * @throws {UsageError} for an argument or a tree that cannot be deployed
+ * @throws {SystemError}
+ */
+export function deploy(args: readonly string[], say: (line: string) => void): number {
+  const { values, positionals } = parse("deploy", args, {
+    keep: { type: "string" },
+    index: { type: "string" },
+    precompress: { type: "boolean" },
+  });
+  if (values["help"] === true) {
+    say(DEPLOY_HELP);
+    return 0;
+  }
+  const [directory, unexpected] = positionals;
+  if (directory === undefined) {
+    throw new UsageError("No directory is given: write epollet deploy dist --to /srv/site/current");
+  }
+  if (unexpected !== undefined) {
+    throw new UsageError(`Unexpected argument "${unexpected}": epollet deploy takes one directory`);
+  }
+  const link = linkOf(values, `deploy ${directory}`);
+  const keep = keepOf(values);
+  using source = Folder.open(directory);
+  checkIndex(source, String(values["index"] ?? "index.html"));
+  using releases = new Releases(link, true);
+  checkApart(source, releases);
+  releases.clean();
+  const before = releases.current;
+  const report: string[] = [];
+  const number = releases.make((target) => {
+    using previous = before === null ? null : releases.enter(before);
+    const { files, bytes, linked } = copyTree(source, target, previous);
+    const same = linked === 0 ? "" : `, ${linked} the same as in releases/${before}`;
+    report.push(`${files} files, ${bytes} bytes${same}`);
+    if (values["precompress"] !== true) return;
+    const { made, linked: kept } = precompress(target, previous);
+    report.push(`${made} compressed forms made${kept === 0 ? "" : `, ${kept} taken over`}`);
+  });
+  releases.publish(number);
+  say(`${link} -> releases/${number}: ${report.join("; ")}`);
+  const removed = releases.keep(keep);
+  if (removed.length > 0) say(`removed: ${removed.map((each) => `releases/${each}`).join(", ")}`);
+  return 0;
+}
+
+/** @throws {UsageError} when the tree has no index, so that it is hardly a site */
+function checkIndex(source: Folder, index: string): void {
+  if (index.includes("/") || index === "" || index.startsWith(".")) {
+    throw new UsageError(`Bad --index "${index}": expected the name of a file, such as index.html`);
+  }
+  const status = source.statusOf(index);
+  if (status?.isFile || status?.isLink) return;
+  throw new UsageError(
+    `There is no ${index} in ${source.path}: name the directory that the build has made, or the file by --index FILE`,
+  );
+}
+
+/** @throws {UsageError} when the tree is one with the releases, so that it would be copied into itself */
+function checkApart(source: Folder, releases: Releases): void {
+  using folder = Folder.open(releases.path);
+  const [one, other] = [source.statusOf("."), folder.statusOf(".")];
+  let at: Folder | null = folder;
+  const opened: Folder[] = [];
+  try {
+    for (let status = other; status !== null && one !== null;) {
+      if (status.isSameFile(one)) {
+        throw new UsageError(
+          `${source.path} contains ${releases.path}: deploy a directory that does not contain the releases`,
+        );
+      }
+      const above: Folder | null = at!.tryEnter("..");
+      if (above === null) return;
+      opened.push(above);
+      at = above;
+      const next = above.statusOf(".");
+      if (next?.isSameFile(status)) return; // the root of the file system is above itself
+      status = next;
+    }
+  } finally {
+    for (const each of opened) each[Symbol.dispose]();
+  }
+}
+
+/** Runs `rollback` with its arguments, and returns the exit status. @throws {UsageError | SystemError} */
+export function rollback(args: readonly string[], say: (line: string) => void): number {
+  const { values, positionals: [unexpected] } = parse("rollback", args, {});
+  if (values["help"] === true) {
+    say(ROLLBACK_HELP);
+    return 0;
+  }
+  if (unexpected !== undefined) {
+    throw new UsageError(`Unexpected argument "${unexpected}": epollet rollback takes --to LINK alone`);
+  }
+  const link = linkOf(values, "rollback");
+  using releases = new Releases(link, false);
+  const { current } = releases;
+  if (current === null) throw new UsageError(`${link} leads to no release: there is none to go back from`);
+  const before = releases.before(current);
+  if (before === null) {
+    throw new UsageError(`What was served before releases/${current} is not there: nothing to go back to`);
+  }
+  releases.switchTo(before);
+  say(`${link} -> releases/${before}, before it was releases/${current}`);
+  return 0;
+}
