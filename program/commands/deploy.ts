@@ -64,32 +64,52 @@ function keepOf({ keep }: Values): number {
   throw new UsageError(`Bad --keep "${keep}": expected a number of releases from 1 to ${KEEP_MAX}`);
 }
 
-/**
- * Runs `deploy` with its arguments, and returns the exit status.
- * @throws {UsageError} for an argument or a tree that cannot be deployed
- * @throws {SystemError}
- */
-export function deploy(args: readonly string[], say: (line: string) => void): number {
-  const { values, positionals } = parse("deploy", args, {
+/** What the arguments after `deploy` say. */
+interface Deploy {
+  readonly directory: string;
+  readonly link: string;
+  readonly keep: number;
+  readonly index: string;
+  readonly precompresses: boolean;
+}
+
+/** Reads the arguments after `deploy`; null for help. @throws {UsageError} */
+export function parseDeploy(args: readonly string[]): Deploy | null {
+  const { values, positionals: [directory, unexpected] } = parse("deploy", args, {
     keep: { type: "string" },
     index: { type: "string" },
     precompress: { type: "boolean" },
   });
-  if (values["help"] === true) {
-    say(DEPLOY_HELP);
-    return 0;
-  }
-  const [directory, unexpected] = positionals;
+  if (values["help"] === true) return null;
   if (directory === undefined) {
     throw new UsageError("No directory is given: write epollet deploy dist --to /srv/site/current");
   }
   if (unexpected !== undefined) {
     throw new UsageError(`Unexpected argument "${unexpected}": epollet deploy takes one directory`);
   }
-  const link = linkOf(values, `deploy ${directory}`);
-  const keep = keepOf(values);
+  return {
+    directory,
+    link: linkOf(values, `deploy ${directory}`),
+    keep: keepOf(values),
+    index: String(values["index"] ?? "index.html"),
+    precompresses: values["precompress"] === true,
+  };
+}
+
+/**
+ * Runs `deploy` with its arguments, and returns the exit status.
+ * @throws {UsageError} for an argument or a tree that cannot be deployed
+ * @throws {SystemError}
+ */
+export function deploy(args: readonly string[], say: (line: string) => void): number {
+  const parsed = parseDeploy(args);
+  if (parsed === null) {
+    say(DEPLOY_HELP);
+    return 0;
+  }
+  const { directory, link, keep, index, precompresses } = parsed;
   using source = Folder.open(directory);
-  checkIndex(source, String(values["index"] ?? "index.html"));
+  checkIndex(source, index);
   using releases = new Releases(link, true);
   checkApart(source, releases);
   releases.clean();
@@ -100,7 +120,7 @@ export function deploy(args: readonly string[], say: (line: string) => void): nu
     const { files, bytes, linked } = copyTree(source, target, previous);
     const same = linked === 0 ? "" : `, ${linked} the same as in releases/${before}`;
     report.push(`${files} files, ${bytes} bytes${same}`);
-    if (values["precompress"] !== true) return;
+    if (!precompresses) return;
     const { made, linked: kept } = precompress(target, previous);
     report.push(`${made} compressed forms made${kept === 0 ? "" : `, ${kept} taken over`}`);
   });
@@ -149,17 +169,23 @@ function checkApart(source: Folder, releases: Releases): void {
   }
 }
 
-/** Runs `rollback` with its arguments, and returns the exit status. @throws {UsageError | SystemError} */
-export function rollback(args: readonly string[], say: (line: string) => void): number {
+/** Reads the arguments after `rollback`: the link; null for help. @throws {UsageError} */
+export function parseRollback(args: readonly string[]): string | null {
   const { values, positionals: [unexpected] } = parse("rollback", args, {});
-  if (values["help"] === true) {
-    say(ROLLBACK_HELP);
-    return 0;
-  }
+  if (values["help"] === true) return null;
   if (unexpected !== undefined) {
     throw new UsageError(`Unexpected argument "${unexpected}": epollet rollback takes --to LINK alone`);
   }
-  const link = linkOf(values, "rollback");
+  return linkOf(values, "rollback");
+}
+
+/** Runs `rollback` with its arguments, and returns the exit status. @throws {UsageError | SystemError} */
+export function rollback(args: readonly string[], say: (line: string) => void): number {
+  const link = parseRollback(args);
+  if (link === null) {
+    say(ROLLBACK_HELP);
+    return 0;
+  }
   using releases = new Releases(link, false);
   const { current } = releases;
   if (current === null) throw new UsageError(`${link} leads to no release: there is none to go back from`);

@@ -5,6 +5,8 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parseCertificate } from "../../program/commands/certificate.ts";
+import { parseDeploy, parseRollback } from "../../program/commands/deploy.ts";
+import { SUBCOMMANDS } from "../../program/commands/subcommands.ts";
 import { parseTrust } from "../../program/commands/trust.ts";
 import { parseCommandLine } from "../../program/config/flags/command_line.ts";
 import { parseConfig } from "../../program/config/file/config_file.ts";
@@ -43,7 +45,12 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
   "docs/decisions.md": readDocument("docs/decisions.md"),
 };
 /** Flags of other programs that the documents mention. */
-const OTHERS = new Set(["allow-ffi", "site", "output", "target", "parallel", "allow-net"]);
+const OTHERS = new Set(["allow-ffi", "site", "output", "target", "parallel", "allow-net", "inplace"]);
+
+/** Flags of commands such as `epollet deploy`. */
+const OF_COMMANDS = new Set(
+  SUBCOMMANDS.flatMap(({ flags }) => flags.map((flag) => flag.replace(/^--| .*$/g, ""))),
+);
 
 /** Yields the arguments of each command in a document that starts this program. */
 function* commandsOf(document: string): Generator<string[]> {
@@ -66,6 +73,8 @@ Deno.test("each command of the documents is valid for the program", () => {
         const [first, ...others] = words;
         if (first === "certificate") parseCertificate(others);
         else if (first === "trust") parseTrust(others);
+        else if (first === "deploy") parseDeploy(others);
+        else if (first === "rollback") parseRollback(others);
         else parseCommandLine(words);
       } catch (error) {
         throw new Error(`${name}: epollet ${words.join(" ")}: ${(error as Error).message}`);
@@ -82,6 +91,7 @@ Deno.test("each flag that the documents name exists, and takes the value that is
     for (const span of spansOf(document)) {
       const [, flag, value] = /^--([a-z][a-z-]*)(?:[ =](.+))?$/.exec(span) ?? [];
       if (flag === undefined || OTHERS.has(flag)) continue;
+      if (OF_COMMANDS.has(flag) && !FLAG_FORMS.has(flag)) continue;
       assert(FLAG_FORMS.has(flag), `${name} names ${span}`);
       if (value === undefined || /…|\b[A-Z]{3,}\b/.test(value)) continue;
       parseCommandLine(wordsOf(span));

@@ -61,6 +61,7 @@ const FOLDERS: readonly string[] = [
   "program/terminal",
   "program/security",
   "program/acme",
+  "program/deploy",
   "program/listening",
   "program/setup",
   "program/workers",
