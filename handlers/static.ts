@@ -9,11 +9,12 @@ import { KnownRequest } from "../server/http/heads/known_request.ts";
 import type { HttpRequest } from "../server/http/request.ts";
 import { HttpResponse } from "../server/http/response.ts";
 import { CACHE_BYTES_MAX } from "./site/limits.ts";
-import type { CacheSnapshot } from "../server/metrics/statistics.ts";
+import { type CacheSnapshot, SHOWN_ROOTS_MAX } from "../server/metrics/statistics.ts";
 import type { SiteArchive } from "./site/files/archive.ts";
 import { AllowedHosts, hostOf, nameOf } from "./hosts/allowed_hosts.ts";
 import type { Answer } from "./site/cache/resource.ts";
 import { contentKeyOf, ContentSource } from "./site/content/content_source.ts";
+import { describeGeneration } from "./site/content/generations.ts";
 import { Site } from "./site/site.ts";
 import {
   checkSiteOptions,
@@ -108,6 +109,7 @@ const EMPTY: CacheSnapshot = {
   watches: 0,
   events: 0,
   overflows: 0,
+  roots: [],
 };
 
 /** Returns a function that passes each message to `warn` the first time only. */
@@ -120,9 +122,10 @@ function once(warn: (message: string) => void): (message: string) => void {
 
 /** Returns the counters of `a` plus those of `b`. */
 function sumOf(a: CacheSnapshot, b: Partial<CacheSnapshot>): CacheSnapshot {
-  const names = Object.keys(EMPTY) as (keyof CacheSnapshot)[];
-  const sums = names.map((name) => [name, a[name] + (b[name] ?? 0)]);
-  return Object.fromEntries(sums) as unknown as CacheSnapshot;
+  const { roots, ...counts } = a;
+  const names = Object.keys(counts) as (keyof typeof counts)[];
+  const sums = names.map((name) => [name, counts[name] + (b[name] ?? 0)]);
+  return { ...Object.fromEntries(sums) as unknown as typeof counts, roots };
 }
 
 /** All sites of a handler, by host. */
@@ -136,6 +139,8 @@ export class Sites {
   /** Null when any host name is answered. */
   readonly #allowed: AllowedHosts | null;
   #checkedSeconds = 0;
+  #looks = false;
+  #isClosed = false;
   /** The counters of sites that were replaced. */
   #past = EMPTY;
 
@@ -191,19 +196,40 @@ export class Sites {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const { site } of this.#mountedSites) site.close();
   }
 
   /** Returns the counters of all sites. `watches`, `events` and `overflows` are those of the whole process. */
   snapshot(): CacheSnapshot {
-    const contents = [...this.#shared.values()].map(({ content }) => content);
+    const shared = [...this.#shared.values()];
+    const contents = shared.map(({ content }) => content);
+    this.#lookLater();
     const { count, events, overflows } = watches;
     const isWatching = contents.some(({ tree }) => tree !== null);
-    return [
+    const roots = contents.flatMap(({ generation }) => generation ?? []).slice(0, SHOWN_ROOTS_MAX);
+    const sums = [
       ...contents.map(({ memory: { bytes, bytesMax } }) => ({ bytes, bytesMax })),
       ...this.#mountedSites.map(({ site }) => site.snapshot()),
       isWatching ? { watches: count, events, overflows } : {},
     ].reduce(sumOf, this.#past);
+    return { ...sums, roots };
+  }
+
+  /**
+   * Looks where the roots lead once this turn has ended, in which others may still be answered: without requests nothing
+   * else would look.
+   */
+  #lookLater(): void {
+    if (this.#looks) return;
+    this.#looks = true;
+    setTimeout(() => {
+      this.#looks = false;
+      if (this.#isClosed) return;
+      for (const shared of this.#shared.values()) {
+        if (shared.content.way?.isSame(NaN) === false) this.#replace(shared);
+      }
+    });
   }
 
   /**
@@ -260,6 +286,8 @@ export class Sites {
         old.close();
       }
       shared.content = content;
+      const { generation } = content;
+      if (generation !== null) this.#onWarning(describeGeneration(generation));
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       if (shared.content.way?.settle() !== true) return;

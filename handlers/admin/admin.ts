@@ -47,7 +47,7 @@ export function adminHandler(options: AdminOptions): Handler {
       case "/healthz":
         return healthResponse();
       case "/readyz":
-        return readyResponse(options.isReady(), options.missingCertificates?.());
+        return readinessResponse(options);
       default:
         return plainError(404, "Not found. The paths here are /, /metrics, /healthz and /readyz.");
     }
@@ -74,6 +74,14 @@ function eventsResponse(events: Events): HttpResponse {
   if (stream === null) return plainError(503, "Too many status pages are open.", [["Retry-After", "5"]]);
   const fields: Fields = [["Content-Type", "text/event-stream"], ...ADMIN_FIELDS];
   return new HttpResponse(200, fields, { stream, length: null, pauseMs: STATUS_INTERVAL_MS });
+}
+
+/** A worker that does not answer in time is left out of the text: the status is known without it. */
+function readinessResponse(options: AdminOptions): HttpResponse | Promise<HttpResponse> {
+  const respond = (all: readonly Snapshot[] = []) =>
+    readyResponse(options.isReady(), options.missingCertificates?.(), all);
+  const all = options.snapshots();
+  return all instanceof Promise ? all.then(respond, () => respond()) : respond(all);
 }
 
 function metricsResponse(

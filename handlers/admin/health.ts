@@ -2,6 +2,7 @@
  * Health and readiness checks, for supervisors, orchestrators and load balancers.
  * @module
  */
+import type { RootSnapshot, Snapshot } from "../../server/metrics/statistics.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import { ADMIN_FIELDS } from "./fields.ts";
 
@@ -12,10 +13,19 @@ export function healthResponse(): HttpResponse {
 
 /**
  * Returns the response at `/readyz`: 200 while `isReady`, and 503 while the server drains, or has no certificate at all.
- * The names of `missing` have none yet.
+ * The names of `missing` have none yet. A line for each root of each worker names the directory that it serves.
  */
-export function readyResponse(isReady: boolean, missing: readonly string[] = []): HttpResponse {
+export function readyResponse(
+  isReady: boolean,
+  missing: readonly string[] = [],
+  workers: readonly Snapshot[] = [],
+): HttpResponse {
+  const served = workers.flatMap(({ cache }) => cache?.roots ?? []).map(describe).join("");
   const note = missing.length === 0 ? "" : `no certificate yet: ${missing.join(", ")}\n`;
-  if (isReady) return HttpResponse.text(`ready\n${note}`, { fields: ADMIN_FIELDS });
+  if (isReady) return HttpResponse.text(`ready\n${note}${served}`, { fields: ADMIN_FIELDS });
   return HttpResponse.text(note === "" ? "draining\n" : note, { status: 503, fields: ADMIN_FIELDS });
+}
+
+function describe({ path, generation, sinceMs }: RootSnapshot): string {
+  return `generation ${generation} since ${new Date(sinceMs).toISOString()}: ${path}\n`;
 }

@@ -171,6 +171,20 @@ const METRICS: readonly Metric[] = [
         [{ place, name }, notAfterMs / 1000] as const
       ),
   },
+  {
+    name: "epollet_root_generation",
+    type: "gauge",
+    help: "How many directories the path of a root has led to since the start, and which it leads to.",
+    samples: ({ cache }) =>
+      (cache?.roots ?? []).map(({ root, path, generation }) => [{ root, path }, generation] as const),
+  },
+  {
+    name: "epollet_root_since_seconds",
+    type: "gauge",
+    help: "Since when the present directory of a root is served, in seconds since the Unix epoch.",
+    samples: ({ cache }) =>
+      (cache?.roots ?? []).map(({ root, sinceMs }) => [{ root }, sinceMs / 1000] as const),
+  },
   gauge("epollet_inotify_watches", "Files and directories watched by inotify.", (s) => s.cache?.watches),
   counter("epollet_inotify_events_total", "Events received from inotify.", (s) => s.cache?.events),
   counter(

@@ -22,6 +22,7 @@ import { ListingBodies } from "./listing/listing_bodies.ts";
 import { Locator } from "./lookup/locator.ts";
 import { Lookup } from "./lookup/lookup.ts";
 import type { ContentSource } from "./content/content_source.ts";
+import { withGeneration } from "./content/generations.ts";
 import { judgeNavigation } from "./responses/navigation.ts";
 import { PlainErrors } from "./responses/plain_errors.ts";
 import { Presenter } from "./responses/presenter.ts";
@@ -76,10 +77,12 @@ export class Site {
     open: () => ContentSource,
     onNotice?: (message: string) => void,
   ) {
-    this.#settings = settings;
-    this.#rules = new Rules(settings);
-    this.#policy = new FieldPolicy(settings, this.#rules); // before `open`: a bad rule leaves nothing open
+    const rules = new Rules(settings);
+    const policy = new FieldPolicy(settings, rules); // before `open`: a bad rule leaves nothing open
     const origin = this.#origin = open().hold();
+    const named = this.#settings = withGeneration(settings, origin.generation?.generation ?? 1);
+    this.#rules = named === settings ? rules : new Rules(named);
+    this.#policy = named === settings ? policy : new FieldPolicy(named, this.#rules);
     const { root, tree, loader, validation, fileBytesMax, tags, hidden } = origin;
     this.validation = validation;
     this.#root = root;

@@ -11,6 +11,7 @@ import {
   type Http2Snapshot,
   LATENCY_BOUNDS,
   SHOWN_CONNECTIONS_MAX,
+  SHOWN_ROOTS_MAX,
   type Snapshot,
   type TlsSnapshot,
 } from "../../server/metrics/statistics.ts";
@@ -43,6 +44,8 @@ const CACHE_COUNTS = [
   "events",
   "overflows",
 ] as const;
+const ROOT_COUNTS = ["generation", "sinceMs"] as const;
+const PATH_LENGTH_MAX = 4096;
 const TLS_COUNTS = ["tls12", "tls13", "resumed", "failed"] as const;
 const HTTP2_COUNTS = ["connections", "accepted", "refused", "resetByServer", "resetByClient"] as const;
 const HEADS_COUNTS = ["count", "bytes", "bytesMax"] as const;
@@ -74,11 +77,24 @@ export function readSnapshot(value: unknown): Snapshot {
     connections: listOf(connections, SHOWN_CONNECTIONS_MAX).flatMap(readConnection),
     responses: namedCounts(responses),
     latencyCounts: listOf(latencyCounts, LATENCY_BOUNDS.length + 1).map(countOf),
-    cache: cache === null ? null : countsOf(cache, CACHE_COUNTS) satisfies CacheSnapshot,
+    cache: cache === null ? null : readCache(cache),
     heads: countsOf(heads, HEADS_COUNTS) satisfies HeadsSnapshot,
     tls: tls === null || tls === undefined ? null : readTls(tls),
     http2: http2 === null || http2 === undefined ? null : readHttp2(http2),
   };
+}
+
+function readCache(value: unknown): CacheSnapshot {
+  const roots = listOf(membersOf(value)["roots"], SHOWN_ROOTS_MAX).flatMap((one) => {
+    const { root, path } = membersOf(one);
+    return isPath(root) && isPath(path) ? [{ root, path, ...countsOf(one, ROOT_COUNTS) }] : [];
+  });
+  return { ...countsOf(value, CACHE_COUNTS), roots };
+}
+
+/** True for a text that is one line wherever it is shown. */
+function isPath(value: unknown): value is string {
+  return typeof value === "string" && value.length <= PATH_LENGTH_MAX && !/\p{C}/u.test(value);
 }
 
 function readTls(value: unknown): TlsSnapshot {

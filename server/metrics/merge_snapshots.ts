@@ -8,6 +8,7 @@ import {
   type HeadsSnapshot,
   type Http2Snapshot,
   SHOWN_CONNECTIONS_MAX,
+  SHOWN_ROOTS_MAX,
   type Snapshot,
 } from "./statistics.ts";
 
@@ -109,6 +110,7 @@ function mergeCaches(one: CacheSnapshot | null, other: CacheSnapshot | null): Ca
     bytesMax: one.bytesMax + other.bytesMax,
     resources: one.resources + other.resources,
     watches: one.watches + other.watches,
+    roots: [...one.roots, ...other.roots].slice(0, SHOWN_ROOTS_MAX),
   };
 }
 

@@ -44,6 +44,21 @@ export interface ConnectionSnapshot {
   readonly streams?: Readonly<Record<string, number>>;
 }
 
+/** What is served at the path of a root. */
+export interface RootSnapshot {
+  /** The path from the settings. */
+  readonly root: string;
+  /** The path without links of the directory that is served. */
+  readonly path: string;
+  /** 1 at the start of the process, and one more each time that the root's path led to another directory. */
+  readonly generation: number;
+  /** Since when it is served, in milliseconds since 1970. */
+  readonly sinceMs: number;
+}
+
+/** The most roots of a snapshot. */
+export const SHOWN_ROOTS_MAX = 100;
+
 /** The counters and contents of a cache of files. */
 export interface CacheSnapshot {
   /** The size of the contents in bytes. */
@@ -64,6 +79,8 @@ export interface CacheSnapshot {
   readonly events: number;
   /** The number of times that the cache was emptied because events were lost. */
   readonly overflows: number;
+  /** The roots that are directories, as far as they were asked for; {@linkcode SHOWN_ROOTS_MAX} at most. */
+  readonly roots: readonly RootSnapshot[];
 }
 
 /** The contents of the cache of request heads. */

@@ -47,5 +47,6 @@ export function cacheWith(n: number): NonNullable<Snapshot["cache"]> {
     watches: n,
     events: n,
     overflows: n,
+    roots: [],
   };
 }

@@ -4,7 +4,11 @@
  */
 import { EBADF } from "../../../ffi/libc/errno.ts";
 import type { PathBytes } from "../../../ffi/file/file.ts";
+import { pathOf } from "../../../ffi/file/path_walk.ts";
 import type { SiteSettings } from "../settings/site_settings.ts";
+import type { RootSnapshot } from "../../../server/metrics/statistics.ts";
+import { printable } from "../../../server/usage_error.ts";
+import { generationOf } from "./generations.ts";
 import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../limits.ts";
 import { SiteArchive } from "../files/archive.ts";
 import { ArchiveLoader, ArchiveRoot } from "./archive_root.ts";
@@ -27,6 +31,8 @@ interface Opened {
   readonly tree: WatchTree | null;
   /** How the path leads to the root; null for an archive. */
   readonly way: RootWay | null;
+  /** Null for an archive. */
+  readonly generation: RootSnapshot | null;
   readonly loader: Loader;
   /** How changes of most files in memory are noticed. */
   readonly validation: Validation;
@@ -47,6 +53,8 @@ export class ContentSource {
   readonly root: Root;
   readonly tree: WatchTree | null;
   readonly way: RootWay | null;
+  /** Which directory the root is; null for an archive. */
+  readonly generation: RootSnapshot | null;
   readonly loader: Loader;
   readonly validation: Validation;
   readonly fileBytesMax: number;
@@ -64,6 +72,7 @@ export class ContentSource {
     this.root = root;
     this.tree = tree;
     this.way = opened.way;
+    this.generation = opened.generation;
     this.loader = opened.loader;
     this.validation = opened.validation;
     this.fileBytesMax = opened.fileBytesMax;
@@ -112,7 +121,16 @@ function open({ root: source, isRootConfined = false }: ContentSettings, options
 function openArchive(archive: SiteArchive, fileBytesMax: number): Opened {
   const root = new ArchiveRoot(archive);
   const loader = new ArchiveLoader(archive, root, fileBytesMax);
-  return { root, tree: null, way: null, loader, validation: "off", fileBytesMax, reopen: () => -EBADF };
+  return {
+    root,
+    tree: null,
+    way: null,
+    generation: null,
+    loader,
+    validation: "off",
+    fileBytesMax,
+    reopen: () => -EBADF,
+  };
 }
 
 function openDirectory(
@@ -133,5 +151,14 @@ function openDirectory(
   const loader = new FileLoader(root, tree, fileBytesMax);
   const way = new RootWay(path, () => root.isReplaced, validate === "auto" || validate === "inotify");
   for (const line of describeRefusedCalls(root.fd)) onWarning(line);
-  return { root, tree, way, loader, validation, fileBytesMax, reopen: (path) => root.open(path) };
+  return {
+    root,
+    tree,
+    way,
+    generation: generationOf(path, printable(pathOf(root.fd))),
+    loader,
+    validation,
+    fileBytesMax,
+    reopen: (path) => root.open(path),
+  };
 }
