@@ -71,7 +71,7 @@ async function main(argv: readonly string[]): Promise<void> {
   if (argv[0] === "deploy" || argv[0] === "rollback") {
     setNoNewPrivileges();
     const commands = await import("./program/commands/deploy.ts");
-    Deno.exit(commands[argv[0]](argv.slice(1), (line) => console.log(line)));
+    Deno.exit(await commands[argv[0]](argv.slice(1), (line) => console.log(line)));
   }
   const args = parseCommandLine(argv);
   if (await runWithoutSettings(args)) return;

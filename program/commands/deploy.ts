@@ -3,11 +3,18 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { pathOf } from "../../ffi/file/path_walk.ts";
 import { Folder } from "../../ffi/file/tree_files.ts";
+import { HEALTHCHECK_TIMEOUT_MS } from "../../server/limits.ts";
 import { UsageError } from "../../server/usage_error.ts";
+import { judge } from "../config/settings/given_flags.ts";
+import { ADMIN, type AdminAddress } from "../config/settings/program_kinds.ts";
+import { awaitServed } from "../deploy/await_served.ts";
 import { copyTree } from "../deploy/copy_tree.ts";
 import { precompress } from "../deploy/precompress.ts";
 import { Releases } from "../deploy/releases.ts";
+import { EXIT_FAILURE } from "../terminal/exit.ts";
+import { askAdmin } from "./healthcheck.ts";
 
 const DEPLOY_HELP = `epollet deploy DIR --to LINK [FLAG]...
 
@@ -19,6 +26,8 @@ goes wrong, LINK leads to the release before.
       --keep N         keep the latest N releases, the one served among them (5)
       --index FILE     the file that DIR must have (index.html)
       --precompress    make .br, .zst and .gz of what gets smaller
+      --admin WHERE    wait until each worker of the server with this --admin
+                       ([ADDRESS:]PORT) serves the release
   -h, --help           print this help`;
 
 const ROLLBACK_HELP = `epollet rollback --to LINK
@@ -26,10 +35,14 @@ const ROLLBACK_HELP = `epollet rollback --to LINK
 Has LINK lead to the release that was served before the one that it leads to now.
 
       --to LINK        the link, such as /srv/site/current
+      --admin WHERE    wait until each worker of the server with this --admin
+                       ([ADDRESS:]PORT) serves the release
   -h, --help           print this help`;
 
 const KEEP = 5;
 const KEEP_MAX = 1000;
+/** A line for each root of each worker. */
+const READINESS_LENGTH_MAX = 4 * 1024 * 1024;
 
 type Values = Readonly<Record<string, string | boolean | undefined>>;
 
@@ -42,7 +55,12 @@ function parse(
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
-      options: { ...flags, to: { type: "string" }, help: { type: "boolean", short: "h" } },
+      options: {
+        ...flags,
+        to: { type: "string" },
+        admin: { type: "string" },
+        help: { type: "boolean", short: "h" },
+      },
       allowPositionals: true,
     });
     return { values: values as Values, positionals };
@@ -64,6 +82,35 @@ function keepOf({ keep }: Values): number {
   throw new UsageError(`Bad --keep "${keep}": expected a number of releases from 1 to ${KEEP_MAX}`);
 }
 
+function adminOf({ admin }: Values): AdminAddress | null {
+  return typeof admin === "string" ? judge("--admin", admin, ADMIN.read) : null;
+}
+
+function askReadiness(admin: AdminAddress): ReturnType<typeof askAdmin> {
+  return askAdmin(admin, "/readyz", HEALTHCHECK_TIMEOUT_MS, READINESS_LENGTH_MAX);
+}
+
+/** Makes sure that there is a server to wait for, before anything changes. @throws {UsageError} */
+function checkReachable(admin: AdminAddress | null): void {
+  const trouble = admin === null ? null : askReadiness(admin).trouble;
+  if (trouble !== null) throw new UsageError(`${trouble}: give the --admin of a server that runs`);
+}
+
+/** Waits until the release is served. Returns the exit status. */
+async function waitFor(
+  admin: AdminAddress | null,
+  releases: Releases,
+  number: number,
+  say: (line: string) => void,
+): Promise<number> {
+  if (admin === null) return 0;
+  using folder = releases.enter(number);
+  const path = pathOf(folder.fd);
+  const trouble = await awaitServed(() => askReadiness(admin), path.slice(0, path.lastIndexOf("/")), path);
+  say(trouble === null ? `served by every worker` : `not served by every worker: ${trouble}`);
+  return trouble === null ? 0 : EXIT_FAILURE;
+}
+
 /** What the arguments after `deploy` say. */
 interface Deploy {
   readonly directory: string;
@@ -71,6 +118,7 @@ interface Deploy {
   readonly keep: number;
   readonly index: string;
   readonly precompresses: boolean;
+  readonly admin: AdminAddress | null;
 }
 
 /** Reads the arguments after `deploy`; null for help. @throws {UsageError} */
@@ -93,6 +141,7 @@ export function parseDeploy(args: readonly string[]): Deploy | null {
     keep: keepOf(values),
     index: String(values["index"] ?? "index.html"),
     precompresses: values["precompress"] === true,
+    admin: adminOf(values),
   };
 }
 
@@ -101,15 +150,16 @@ export function parseDeploy(args: readonly string[]): Deploy | null {
  * @throws {UsageError} for an argument or a tree that cannot be deployed
  * @throws {SystemError}
  */
-export function deploy(args: readonly string[], say: (line: string) => void): number {
+export async function deploy(args: readonly string[], say: (line: string) => void): Promise<number> {
   const parsed = parseDeploy(args);
   if (parsed === null) {
     say(DEPLOY_HELP);
     return 0;
   }
-  const { directory, link, keep, index, precompresses } = parsed;
+  const { directory, link, keep, index, precompresses, admin } = parsed;
   using source = Folder.open(directory);
   checkIndex(source, index);
+  checkReachable(admin);
   using releases = new Releases(link, true);
   checkApart(source, releases);
   releases.clean();
@@ -126,9 +176,10 @@ export function deploy(args: readonly string[], say: (line: string) => void): nu
   });
   releases.publish(number);
   say(`${link} -> releases/${number}: ${report.join("; ")}`);
-  const removed = releases.keep(keep);
+  const status = await waitFor(admin, releases, number, say);
+  const removed = status === 0 ? releases.keep(keep) : []; // what is served by any worker stays
   if (removed.length > 0) say(`removed: ${removed.map((each) => `releases/${each}`).join(", ")}`);
-  return 0;
+  return status;
 }
 
 /** @throws {UsageError} when the tree has no index, so that it is hardly a site */
@@ -169,23 +220,28 @@ function checkApart(source: Folder, releases: Releases): void {
   }
 }
 
-/** Reads the arguments after `rollback`: the link; null for help. @throws {UsageError} */
-export function parseRollback(args: readonly string[]): string | null {
+/** Reads the arguments after `rollback`; null for help. @throws {UsageError} */
+export function parseRollback(args: readonly string[]): Pick<Deploy, "link" | "admin"> | null {
   const { values, positionals: [unexpected] } = parse("rollback", args, {});
   if (values["help"] === true) return null;
   if (unexpected !== undefined) {
     throw new UsageError(`Unexpected argument "${unexpected}": epollet rollback takes --to LINK alone`);
   }
-  return linkOf(values, "rollback");
+  return { link: linkOf(values, "rollback"), admin: adminOf(values) };
 }
 
 /** Runs `rollback` with its arguments, and returns the exit status. @throws {UsageError | SystemError} */
-export function rollback(args: readonly string[], say: (line: string) => void): number {
-  const link = parseRollback(args);
-  if (link === null) {
+export async function rollback(
+  args: readonly string[],
+  say: (line: string) => void,
+): Promise<number> {
+  const parsed = parseRollback(args);
+  if (parsed === null) {
     say(ROLLBACK_HELP);
     return 0;
   }
+  const { link, admin } = parsed;
+  checkReachable(admin);
   using releases = new Releases(link, false);
   const { current } = releases;
   if (current === null) throw new UsageError(`${link} leads to no release: there is none to go back from`);
@@ -195,5 +251,5 @@ export function rollback(args: readonly string[], say: (line: string) => void): 
   }
   releases.switchTo(before);
   say(`${link} -> releases/${before}, before it was releases/${current}`);
-  return 0;
+  return await waitFor(admin, releases, before, say);
 }

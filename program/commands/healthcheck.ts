@@ -13,6 +13,8 @@ import { HEALTHCHECK_TIMEOUT_MS } from "../../server/limits.ts";
 import { EVERY_IP, EVERY_IPV4 } from "../../server/listen/address.ts";
 import { checkAdmin } from "../setup/admin.ts";
 
+const STATUS_LINE_LENGTH = "HTTP/1.1 200 ".length;
+
 /** The addition to the message when the settings have no `--admin`. */
 const NO_ADMIN =
   `no --admin is set here, so ${DEFAULT_ADMIN.port} is asked: start the server with --admin ${DEFAULT_ADMIN.port}, or give the same --admin here`;
@@ -38,32 +40,62 @@ export async function healthcheck(args: Arguments): Promise<string | null> {
  * instead.
  */
 export function probe(
-  { host, port }: AdminAddress,
+  admin: AdminAddress,
   path: string,
   timeoutMs: number = HEALTHCHECK_TIMEOUT_MS,
 ): string | null {
+  return askAdmin(admin, path, timeoutMs, STATUS_LINE_LENGTH).trouble;
+}
+
+/** What came of a request to the address of `--admin`. */
+interface Asked {
+  /** The response, as far as it was waited for; "" when none has come. */
+  readonly answer: string;
+  /** What happened instead of a response with status 200; null for one. */
+  readonly trouble: string | null;
+}
+
+/** Sends a GET of `path`, and waits for the end of the response, or its first `length` characters. */
+export function askAdmin(
+  { host, port }: AdminAddress,
+  path: string,
+  timeoutMs: number,
+  length: number,
+): Asked {
   const address = host === EVERY_IPV4 || host === EVERY_IP ? DEFAULT_ADMIN.host : host;
   const where = formatAddress({ address, port });
   const fd = connectTcp(address, port);
-  if (fd < 0) return `Cannot connect to ${where}: ${describeErrno(-fd)}`;
+  if (fd < 0) return { answer: "", trouble: `Cannot connect to ${where}: ${describeErrno(-fd)}` };
   try {
     const head = `GET ${path} HTTP/1.1\r\nHost: ${where}\r\nConnection: close\r\n\r\n`;
-    const answer = ask(fd, new TextEncoder().encode(head) as Uint8Array<ArrayBuffer>, timeoutMs);
+    const request = new TextEncoder().encode(head) as Uint8Array<ArrayBuffer>;
+    const answer = ask(fd, request, timeoutMs, length);
     if (typeof answer === "number") {
-      return answer === 0
+      const trouble = answer === 0
         ? `No answer from ${where} within ${timeoutMs / 1000} s`
         : `Cannot ask ${where}: ${describeErrno(-answer)}`;
+      return { answer: "", trouble };
     }
     const [, status] = /^HTTP\/1\.\d (\d{3}) /.exec(answer) ?? [];
-    if (status === "200") return null;
-    return status === undefined ? `${where} does not speak HTTP` : `http://${where}${path} answers ${status}`;
+    if (status === "200") return { answer, trouble: null };
+    return {
+      answer,
+      trouble: status === undefined
+        ? `${where} does not speak HTTP`
+        : `http://${where}${path} answers ${status}`,
+    };
   } finally {
     close(fd);
   }
 }
 
-/** Returns the beginning of the response, 0 when none arrives in time, or −errno. */
-function ask(fd: number, request: Uint8Array<ArrayBuffer>, timeoutMs: number): string | number {
+/** Returns the beginning of the response, at least `length` characters or all, 0 when it does not arrive in time, or −errno. */
+function ask(
+  fd: number,
+  request: Uint8Array<ArrayBuffer>,
+  timeoutMs: number,
+  length: number,
+): string | number {
   const endMs = performance.now() + timeoutMs;
   const buffer = new Uint8Array(1024);
   let sent = 0;
@@ -83,7 +115,7 @@ function ask(fd: number, request: Uint8Array<ArrayBuffer>, timeoutMs: number): s
       continue;
     }
     answer += new TextDecoder().decode(buffer.subarray(0, count));
-    if (count === 0 || answer.length >= "HTTP/1.1 200 ".length) return answer;
+    if (count === 0 || answer.length >= length) return answer;
   }
   return 0;
 }

@@ -38,13 +38,13 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
     name: "deploy",
     args: "DIR --to LINK",
     help: "copy DIR beside LINK as a release, and have LINK lead there at once",
-    flags: ["--to LINK", "--keep N", "--index FILE", "--precompress", "--help"],
+    flags: ["--to LINK", "--keep N", "--index FILE", "--precompress", "--admin WHERE", "--help"],
   },
   {
     name: "rollback",
     args: "--to LINK",
     help: "have LINK lead to the release before",
-    flags: ["--to LINK", "--help"],
+    flags: ["--to LINK", "--admin WHERE", "--help"],
   },
   {
     name: "trust",

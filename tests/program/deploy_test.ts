@@ -2,23 +2,25 @@
  * `epollet deploy` and `epollet rollback`: releases, the link, and what is left of a deploy that fails or is killed.
  * @module
  */
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { deploy, rollback } from "../../program/commands/deploy.ts";
 import { UsageError } from "../../server/usage_error.ts";
 import { DENO } from "../support/deno.ts";
-import { REPOSITORY, Site } from "../support/program.ts";
+import { freePort } from "../support/free_port.ts";
+import { Program, REPOSITORY, Site } from "../support/program.ts";
 
 const INDEX = "index.html";
 
 /** Returns the lines that a command prints. */
-function run(command: typeof deploy, ...args: string[]): string[] {
+async function run(command: typeof deploy, ...args: string[]): Promise<string[]> {
   const lines: string[] = [];
-  assertEquals(command(args, (line) => lines.push(line)), 0);
+  assertEquals(await command(args, (line) => lines.push(line)), 0);
   return lines;
 }
 
-function refused(pattern: RegExp, command: typeof deploy, ...args: string[]): void {
-  const error = assertThrows(() => command(args, () => {}), UsageError);
+async function refused(pattern: RegExp, command: typeof deploy, ...args: string[]): Promise<void> {
+  const error = await command(args, () => {}).then(() => null, (error: unknown) => error);
+  assert(error instanceof UsageError, String(error));
   assertMatch(error.message, pattern);
   assert(!error.message.includes("\n"), "one line");
 }
@@ -48,15 +50,15 @@ function treeOf(path: string, at = ""): Record<string, string> {
   return tree;
 }
 
-Deno.test("a tree is copied beside the link, which leads there then; rollback leads back to what was served", () => {
+Deno.test("a tree is copied beside the link, which leads there then; rollback leads back to what was served", async () => {
   const { site, dist, link } = scene();
   using _site = site;
   const first = treeOf(dist);
-  assertMatch(run(deploy, dist, "--to", link).join(), /current -> releases\/1: 3 files, 5004 bytes$/);
+  assertMatch((await run(deploy, dist, "--to", link)).join(), /current -> releases\/1: 3 files, 5004 bytes$/);
   assertEquals([Deno.readLinkSync(link), treeOf(link)], ["releases/1", first]);
   site.write("dist/index.html", "two");
   assertEquals(Deno.readTextFileSync(`${link}/${INDEX}`), "one", "the tree may change");
-  assertMatch(run(deploy, dist, "--to", link).join(), /releases\/2: .*2 the same as in releases\/1$/);
+  assertMatch((await run(deploy, dist, "--to", link)).join(), /releases\/2: .*2 the same as in releases\/1$/);
   assertEquals(treeOf(link), treeOf(dist));
   assertEquals(treeOf(site.path("srv/releases/1")), first, "the release before is as it was");
   const { mode, mtime } = Deno.statSync(`${dist}/${INDEX}`);
@@ -64,34 +66,37 @@ Deno.test("a tree is copied beside the link, which leads there then; rollback le
   assertEquals([copied.mode, copied.mtime?.getTime()], [mode, mtime?.getTime()]);
   assertEquals(Deno.statSync(`${dist}/a/long.txt`).nlink, 1, "the tree shares no file");
   assertEquals(Deno.statSync(`${link}/a/long.txt`).nlink, 2, "releases share what is the same");
-  assertMatch(run(rollback, "--to", link).join(), /current -> releases\/1, before it was releases\/2$/);
-  refused(/nothing to go back to/, rollback, "--to", link);
-  run(deploy, dist, "--to", link);
+  assertMatch(
+    (await run(rollback, "--to", link)).join(),
+    /current -> releases\/1, before it was releases\/2$/,
+  );
+  await refused(/nothing to go back to/, rollback, "--to", link);
+  await run(deploy, dist, "--to", link);
   assertEquals(Deno.readLinkSync(link), "releases/3");
-  run(rollback, "--to", link);
+  await run(rollback, "--to", link);
   assertEquals(Deno.readLinkSync(link), "releases/1", "not the one that was taken back before");
 });
 
-Deno.test("old releases go, and never the one that is served", () => {
+Deno.test("old releases go, and never the one that is served", async () => {
   const { site, dist, link } = scene();
   using _site = site;
   const releases = () => [...Deno.readDirSync(site.path("srv/releases"))].map(({ name }) => name).sort();
-  for (let i = 0; i < 6; i++) run(deploy, dist, "--to", link);
+  for (let i = 0; i < 6; i++) await run(deploy, dist, "--to", link);
   assertEquals(releases().filter((name) => /^\d/.test(name)), ["2", "3", "4", "5", "6"]);
-  const [, removed] = run(deploy, dist, "--to", link, "--keep", "2");
+  const [, removed] = await run(deploy, dist, "--to", link, "--keep", "2");
   assertEquals(removed, "removed: releases/2, releases/3, releases/4, releases/5");
   assertEquals(releases(), [".before-6", ".before-7", ".lock", "6", "7"]);
-  run(rollback, "--to", link);
-  run(deploy, dist, "--to", link, "--keep=1");
+  await run(rollback, "--to", link);
+  await run(deploy, dist, "--to", link, "--keep=1");
   assertEquals(releases(), [".before-8", ".lock", "8"]);
 });
 
-Deno.test("with --precompress, what gets smaller has compressed forms, which unchanged files keep", () => {
+Deno.test("with --precompress, what gets smaller has compressed forms, which unchanged files keep", async () => {
   const { site, dist, link } = scene();
   using _site = site;
   site.write("dist/own.css", "a{}".repeat(1000));
   site.write("dist/own.css.gz", "made by the build");
-  run(deploy, dist, "--to", link, "--precompress");
+  await run(deploy, dist, "--to", link, "--precompress");
   const names = Object.keys(treeOf(link)).filter((name) => /\.(br|gz|zst)$/.test(name)).sort();
   const zst = names.some((name) => name.endsWith(".zst")); // not in the oldest runtimes
   assertEquals(names.filter((name) => !name.endsWith(".zst")), [
@@ -105,46 +110,80 @@ Deno.test("with --precompress, what gets smaller has compressed forms, which unc
   assertEquals(Deno.statSync(`${link}/a/long.txt.br`).mtime?.getTime(), mtime?.getTime());
   const gunzip = new Deno.Command("gzip", { args: ["-dc", `${link}/a/long.txt.gz`] }).outputSync();
   assertEquals(new TextDecoder().decode(gunzip.stdout), "text ".repeat(1000));
-  const [line] = run(deploy, dist, "--to", link, "--precompress");
+  const [line] = await run(deploy, dist, "--to", link, "--precompress");
   assertMatch(line!, new RegExp(`0 compressed forms made, ${zst ? 5 : 3} taken over$`));
 });
 
-Deno.test("a mistake is one line, and changes nothing", () => {
+Deno.test("a mistake is one line, and changes nothing", async () => {
   const { site, dist, link } = scene();
   using _site = site;
-  run(deploy, dist, "--to", link);
+  await run(deploy, dist, "--to", link);
   const before = treeOf(site.path("srv"));
-  refused(/^No directory is given: write epollet deploy dist --to /, deploy, "--to", link);
-  refused(/^No link is given: write epollet deploy .*dist --to /, deploy, dist);
-  refused(/Unknown option '--too'.*see epollet deploy --help/, deploy, dist, "--too", link);
-  refused(/takes one directory/, deploy, dist, dist, "--to", link);
-  refused(/^Bad --keep "0": expected a number/, deploy, dist, "--to", link, "--keep", "0");
-  refused(/^There is no home.html in .*--index FILE/, deploy, dist, "--to", link, "--index", "home.html");
-  refused(/is a directory, not a link/, deploy, dist, "--to", dist);
-  refused(/is a file, not a link/, deploy, dist, "--to", site.path("srv/keep"));
-  refused(/releases is the name/, deploy, dist, "--to", site.path("srv/releases"));
+  await refused(/^No directory is given: write epollet deploy dist --to /, deploy, "--to", link);
+  await refused(/^No link is given: write epollet deploy .*dist --to /, deploy, dist);
+  await refused(/Unknown option '--too'.*see epollet deploy --help/, deploy, dist, "--too", link);
+  await refused(/takes one directory/, deploy, dist, dist, "--to", link);
+  await refused(/^Bad --keep "0": expected a number/, deploy, dist, "--to", link, "--keep", "0");
+  await refused(
+    /^There is no home.html in .*--index FILE/,
+    deploy,
+    dist,
+    "--to",
+    link,
+    "--index",
+    "home.html",
+  );
+  await refused(/is a directory, not a link/, deploy, dist, "--to", dist);
+  await refused(/is a file, not a link/, deploy, dist, "--to", site.path("srv/keep"));
+  await refused(/releases is the name/, deploy, dist, "--to", site.path("srv/releases"));
   site.write(INDEX, "");
-  refused(/ contains .*srv\/releases: deploy a directory that/, deploy, site.root, "--to", link);
-  refused(/leads to no release/, rollback, "--to", site.path("srv/other"));
-  refused(/There are no releases beside/, rollback, "--to", site.path("current"));
+  await refused(/ contains .*srv\/releases: deploy a directory that/, deploy, site.root, "--to", link);
+  await refused(/leads to no release/, rollback, "--to", site.path("srv/other"));
+  await refused(/There are no releases beside/, rollback, "--to", site.path("current"));
   for (const [target, name] of [["/etc", "out"], ["../../x", "a/up"], ["../..", "a/above"]] as const) {
     Deno.symlinkSync(target, `${dist}/${name}`);
-    refused(/is a link that leads out of the tree/, deploy, dist, "--to", link);
+    await refused(/is a link that leads out of the tree/, deploy, dist, "--to", link);
     Deno.removeSync(`${dist}/${name}`);
   }
   new Deno.Command("mkfifo", { args: [`${dist}/fifo`] }).outputSync();
-  refused(/fifo is neither a file nor a directory/, deploy, dist, "--to", link);
+  await refused(/fifo is neither a file nor a directory/, deploy, dist, "--to", link);
   assertEquals(treeOf(site.path("srv")), before);
 });
 
-Deno.test("a deploy refuses to run beside another one", () => {
+Deno.test("with --admin, a deploy ends once every worker serves the release, or says who does not", async () => {
   const { site, dist, link } = scene();
   using _site = site;
-  run(deploy, dist, "--to", link);
+  await run(deploy, dist, "--to", link);
+  await using program = await Program.start(link, ["--workers=2", "--admin=0"]);
+  const admin = /^Admin at \S+:(\d+)\/$/m.exec(program.stdout)?.[1] ?? "";
+  for (const command of [deploy, rollback]) {
+    const args = command === deploy ? [dist, "--to", link] : ["--to", link];
+    const lines = await run(command, ...args, "--admin", admin);
+    assertEquals(lines[1], "served by every worker");
+    const readyz = await (await fetch(`http://127.0.0.1:${admin}/readyz`)).text();
+    const paths = Array.from(readyz.matchAll(/^generation \d+ since \S+: (.*)$/gm), ([, path]) => path);
+    assertEquals(paths, Array(2).fill(Deno.realPathSync(link)), readyz);
+  }
+  const before = Deno.readLinkSync(link);
+  const noServer = ["--to", link, "--admin", String(freePort())];
+  await refused(
+    /^Cannot .* ECONNREFUSED .*: give the --admin of a server that runs$/,
+    deploy,
+    dist,
+    ...noServer,
+  );
+  assertEquals(Deno.readLinkSync(link), before);
+  await refused(/^Bad --admin "x": expected/, deploy, dist, "--to", link, "--admin", "x");
+});
+
+Deno.test("a deploy refuses to run beside another one", async () => {
+  const { site, dist, link } = scene();
+  using _site = site;
+  await run(deploy, dist, "--to", link);
   using lock = Deno.openSync(site.path("srv/releases/.lock"), { write: true });
   lock.lockSync(true);
-  refused(/^Another deploy to .* is running/, deploy, dist, "--to", link);
-  refused(/^Another deploy to .* is running/, rollback, "--to", link);
+  await refused(/^Another deploy to .* is running/, deploy, dist, "--to", link);
+  await refused(/^Another deploy to .* is running/, rollback, "--to", link);
 });
 
 /** The system calls by which a deploy changes something. */
@@ -177,7 +216,7 @@ Deno.test("a deploy that is killed at any system call leaves the old release or 
     const all = ["-f", "-qq", "-o", trace, ...flags, ...command, ...args];
     return await new Deno.Command("strace", { args: all, stdout: "null", stderr: "null" }).output();
   };
-  for (let i = 0; i < 2; i++) run(deploy, dist, "--to", link, "--precompress");
+  for (let i = 0; i < 2; i++) await run(deploy, dist, "--to", link, "--precompress");
   site.write("dist/index.html", "changed");
   await strace("-e", `trace=${CALLS.join(",")}`);
   const lines = Deno.readTextFileSync(trace).split("\n");
@@ -203,7 +242,7 @@ Deno.test("a deploy that is killed at any system call leaves the old release or 
     if (!isNew) assertEquals(after, before, `${call} ${when}`);
     else assertEquals(Object.keys(after).sort(), Object.keys(before).sort(), `${call} ${when}`);
   }
-  run(deploy, dist, "--to", link, "--keep", "1");
+  await run(deploy, dist, "--to", link, "--keep", "1");
   const left = [...Deno.readDirSync(site.path("srv/releases"))].map(({ name }) => name);
   assertEquals(left.filter((name) => /^\.(new|old)|^\d/.test(name)).length, 1, left.join());
 });

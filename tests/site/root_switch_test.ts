@@ -2,11 +2,12 @@
  * Roots whose path leads to another directory: the very next request is answered from there, however files are validated.
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Sites } from "../../handlers/static.ts";
 import { openDescriptors } from "../support/descriptors.ts";
 import { answerOf } from "../support/handler_answer.ts";
 import { Program, Site } from "../support/program.ts";
+import { eventually } from "../support/waiting.ts";
 import { get, Wire } from "../support/wire.ts";
 
 const MODES = ["auto", "stat", "off"] as const;
@@ -101,4 +102,41 @@ Deno.test("changes beside the way to a root lead to no other directory", async (
   } finally {
     sites.close();
   }
+});
+
+Deno.test("each directory at the root's path is a generation, for operators and in header rules", async () => {
+  using site = releases();
+  const link = site.path("current");
+  lead(link, "r/1");
+  await using program = await Program.start(`${link}/www`, [
+    "--admin=0",
+    "-H",
+    "X-Release: {generation}, {x}",
+  ]);
+  const admin = Number(/^Admin at \S+:(\d+)\/$/m.exec(program.stdout)?.[1]);
+  using wire = await Wire.connect(program.port);
+  using operator = await Wire.connect(admin);
+  const release = async () => {
+    await wire.send(get("/a.txt"));
+    return (await wire.expect()).fields["x-release"];
+  };
+  assertEquals(await release(), "1, {x}");
+  lead(link, "r/2");
+  assertEquals([await release(), await text(wire)], ["2, {x}", "2"]);
+  await operator.send(get("/readyz"));
+  const ready = (await operator.expect()).text;
+  assertMatch(ready, /^ready\ngeneration 2 since 20[-\dT:.]+Z: \/\S+\/r\/2\/www\n$/);
+  lead(link, "r/3"); // no request of the site shows it: the operator's does
+  await eventually(async () => {
+    await operator.send(get("/readyz"));
+    return /^generation 3 .*\/r\/3\/www$/m.test((await operator.expect()).text);
+  }, "the third generation is not shown");
+  assertEquals(await release(), "3, {x}");
+  await operator.send(get("/metrics"));
+  const metrics = (await operator.expect()).text;
+  assertMatch(metrics, /^epollet_root_generation\{root="\S+\/current\/www",path="\S+\/r\/3\/www"\} 3$/m);
+  assertMatch(metrics, /^epollet_root_since_seconds\{root="\S+"\} \d{10}(?:\.\d+)?$/m);
+  program.kill("SIGTERM");
+  const { stderr } = await program.finish();
+  assertEquals(stderr.match(/leads to \S+ now: generation \d/g)?.length, 2, stderr);
 });

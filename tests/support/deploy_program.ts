@@ -5,4 +5,4 @@
 import { deploy, rollback } from "../../program/commands/deploy.ts";
 
 const [command, ...args] = Deno.args;
-Deno.exit((command === "rollback" ? rollback : deploy)(args, (line) => console.log(line)));
+Deno.exit(await (command === "rollback" ? rollback : deploy)(args, (line) => console.log(line)));
