@@ -14,8 +14,7 @@ const NO_FILE = "--no-config";
 /** Starts a program with `--admin`, and returns its admin port. */
 async function startWithAdmin(root: string, ...args: string[]): Promise<{ program: Program; admin: number }> {
   const program = await Program.start(root, [NO_FILE, "--admin", "0", ...args]);
-  await program.printed(/^Admin at http:\/\/127\.0\.0\.1:\d+\/$/m);
-  return { program, admin: Number(/^Admin at \S+:(\d+)\/$/m.exec(program.stdout)?.[1]) };
+  return { program, admin: await program.adminPort() };
 }
 
 /** Returns the value of a metric. */

@@ -155,7 +155,7 @@ Deno.test("with --admin, a deploy ends once every worker serves the release, or 
   using _site = site;
   await run(deploy, dist, "--to", link);
   await using program = await Program.start(link, ["--workers=2", "--admin=0"]);
-  const admin = /^Admin at \S+:(\d+)\/$/m.exec(program.stdout)?.[1] ?? "";
+  const admin = String(await program.adminPort());
   for (const command of [deploy, rollback]) {
     const args = command === deploy ? [dist, "--to", link] : ["--to", link];
     const lines = await run(command, ...args, "--admin", admin);

@@ -113,7 +113,7 @@ Deno.test("each directory at the root's path is a generation, for operators and 
     "-H",
     "X-Release: {generation}, {x}",
   ]);
-  const admin = Number(/^Admin at \S+:(\d+)\/$/m.exec(program.stdout)?.[1]);
+  const admin = await program.adminPort();
   using wire = await Wire.connect(program.port);
   using operator = await Wire.connect(admin);
   const release = async () => {

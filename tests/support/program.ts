@@ -149,6 +149,13 @@ export class Program {
     );
   }
 
+  /** Returns the port of `--admin`. */
+  async adminPort(): Promise<number> {
+    const pattern = /^Admin at http:\/\/127\.0\.0\.1:(\d+)\/$/m;
+    await this.printed(pattern);
+    return Number(pattern.exec(this.#stdout)![1]);
+  }
+
   /** Waits until standard error matches `pattern`. */
   async warned(pattern: RegExp): Promise<void> {
     await eventually(

@@ -155,7 +155,7 @@ function openDirectory(
     root,
     tree,
     way,
-    generation: generationOf(path, printable(pathOf(root.fd))),
+    generation: generationOf(path, printable(pathOf(root.fd)), root.identity),
     loader,
     validation,
     fileBytesMax,

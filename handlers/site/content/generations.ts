@@ -10,19 +10,28 @@ import type { RootSnapshot } from "../../../server/metrics/statistics.ts";
 /** Roots of a process that opens ever more are forgotten, the oldest first. */
 const ROOTS_MAX = 10_000;
 
-const latest = new Map<string, RootSnapshot>();
+/** The latest generation of a root, and the identity of its directory. */
+interface Latest {
+  readonly identity: string;
+  readonly shown: RootSnapshot;
+}
 
-/** Records that the path `root` leads to the directory `path`, and returns its generation. */
-export function generationOf(root: string, path: string): RootSnapshot {
+const latest = new Map<string, Latest>();
+
+/**
+ * Records that the path `root` leads to the directory `path`, and returns its generation. `identity` tells two directories
+ * apart that have one path, one after the other.
+ */
+export function generationOf(root: string, path: string, identity: string): RootSnapshot {
   const known = latest.get(root);
-  if (known?.path === path) return known;
-  const next = { root, path, generation: (known?.generation ?? 0) + 1, sinceMs: Date.now() };
-  latest.set(root, next);
+  if (known?.identity === identity && known.shown.path === path) return known.shown;
+  const shown = { root, path, generation: (known?.shown.generation ?? 0) + 1, sinceMs: Date.now() };
+  latest.set(root, { identity, shown });
   for (const oldest of latest.keys()) {
     if (latest.size <= ROOTS_MAX) break;
     latest.delete(oldest);
   }
-  return next;
+  return shown;
 }
 
 /** Returns the line of the log about a new generation. */

@@ -84,6 +84,11 @@ export class SiteRoot implements Root {
     return this.#directory.isReplaced;
   }
 
+  /** A text that no other directory has at the same time. */
+  get identity(): string {
+    return this.#directory.identity;
+  }
+
   /** The directory's path in the kernel, with a character for each byte; null when it is not known. */
   get realPath(): FileName | null {
     return this.#directory.realPath;

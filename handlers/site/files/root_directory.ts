@@ -100,6 +100,11 @@ export class RootDirectory {
     return status.read(AT_FDCWD, this.#pathBytes) === 0 && status.isDirectory && !this.#isOwn;
   }
 
+  /** A text that no other directory has at the same time. */
+  get identity(): string {
+    return this.#own.fileIdentity;
+  }
+
   /** The path in the kernel, with a character for each byte; null when it is not known. */
   get realPath(): FileName | null {
     if (this.#fd >= 0) this.#realPath = namedPathOf(this.#fd);
