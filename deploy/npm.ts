@@ -71,16 +71,20 @@ function manifest(): string {
 
 /** Runs a program in the repository. What it prints is shown when it fails. */
 async function run(program: string, what: string, args: readonly string[]): Promise<void> {
-  const command = new Deno.Command(program, {
-    args: [...args],
-    cwd: REPOSITORY,
-    // Old lists of authorities fail behind a proxy with another one.
-    env: { NO_COLOR: "1", DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "system,mozilla" },
-    stdout: "null",
-    stderr: "piped",
-  });
-  const output = await command.output().catch(() => null);
-  if (output === null) throw new Failure(`${what} is missing: install it`);
+  let output: Deno.CommandOutput;
+  try {
+    output = await new Deno.Command(program, {
+      args: [...args],
+      cwd: REPOSITORY,
+      // Old lists of authorities fail behind a proxy with another one.
+      env: { NO_COLOR: "1", DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "system,mozilla" },
+      stdout: "null",
+      stderr: "piped",
+    }).output();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new Failure(`${what} is missing: install it`);
+    throw error;
+  }
   if (!output.success) {
     throw new Failure(`${what} failed:\n${new TextDecoder().decode(output.stderr).trim()}`);
   }
