@@ -119,8 +119,8 @@ async function declare(folder: string, temporary: string): Promise<void> {
 /** Makes the package in `folder`, which exists. */
 async function make(folder: string, temporary: string): Promise<void> {
   const copy = (from: string, to: string) => Deno.copyFileSync(REPOSITORY + from, `${folder}/${to}`);
-  await bundle(`${folder}/lib`, temporary);
   await declare(`${folder}/types`, temporary);
+  await bundle(`${folder}/lib`, temporary);
   Deno.mkdirSync(`${folder}/bin`);
   copy("deploy/npm/launcher.cjs", "bin/epollet.cjs");
   Deno.chmodSync(`${folder}/bin/epollet.cjs`, 0o755);

@@ -10,6 +10,7 @@ import { readDocument } from "../support/documents.ts";
 import { EXECUTABLE_PACKAGE, Installed, make, makesPackages, Registry } from "../support/npm_package.ts";
 import { childrenOf, isRunning, newChildOf, treeOf } from "../support/process.ts";
 import { Program, REPOSITORY, Site } from "../support/program.ts";
+import { sleep } from "../support/sleep.ts";
 import { eventually } from "../support/waiting.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
 
@@ -86,7 +87,9 @@ test("the package has the program, the library, its types, licence and README, a
     JSON.parse((await run([Deno.execPath(), "info", "--json"])).stdout).denoDir,
     other.path("elsewhere"),
   );
-  const again = other.path("again");
+  const again = other.path("again"); // replaces an older package
+  other.write("again/package.json", `{ "name": "epollet" }`);
+  other.write("again/lib/old.js", "");
   const { code, stdout, stderr } = await make(["--output", again], { DENO_DIR: other.path("elsewhere") });
   assertEquals([code, stdout, stderr], [0, `${again} (epollet ${config.version})\n`, ""]);
   assertEquals((await run(["diff", "-r", project.package, again])).stdout, "");
@@ -118,8 +121,6 @@ test("deno task npm says in a line what is wrong, and leaves other files alone; 
     "full",
     "mine.txt",
   ]);
-  const replaced = await make(["--output", project.package]);
-  assertEquals(replaced.code, 0);
 
   assertEquals((await run(["git", "check-ignore", "npm/package.json"])).stdout, "npm/package.json\n");
   const published = await run([Deno.execPath(), "publish", "--dry-run", "--allow-dirty", "--no-check"]);
@@ -144,11 +145,6 @@ test("npx with the packed file serves on a machine with nothing but Node and npm
   Deno.mkdirSync(env.HOME);
   assertEquals((await run(["npm", "pack", "--silent", project.package], env, work)).code, 0);
   const npx = ["npx", "-y", `./epollet-${config.version}.tgz`];
-  assertEquals(await run([...npx, "--version"], env, work), {
-    code: 0,
-    stdout: `epollet ${config.version}\n`,
-    stderr: "",
-  });
   const wrong = await run([...npx, "--prot", "1"], env, work);
   assertEquals([wrong.code, wrong.stderr], [
     2,
@@ -241,7 +237,7 @@ test("the launcher says in a line why it cannot start the program", async (proje
 });
 
 test("signals to the launcher are signals to the program: reload, logs, upgrade, end, also SIGKILL", async (project) => {
-  using site = new Site({ "index.html": "hello", "large.bin": new Uint8Array(8_000_000) });
+  using site = new Site({ "index.html": "hello", "large.bin": new Uint8Array(20_000_000) });
   for (const env of await ways(site)) {
     const log = site.path("access.log");
     const args = ["0", site.root, "--access-log", "common", "--access-log-file", log];
@@ -279,7 +275,7 @@ test("signals to the launcher are signals to the program: reload, logs, upgrade,
       await wire.arrival();
       ending.kill(signal);
       if (status !== null || tree.length > 1) {
-        assertEquals((await wire.expect()).body.length, 8_000_000, "what has begun is finished");
+        assertEquals((await wire.expect()).body.length, 20_000_000, "what has begun is finished");
       }
       wire[Symbol.dispose]();
       const end = await ending.finish();
@@ -290,7 +286,7 @@ test("signals to the launcher are signals to the program: reload, logs, upgrade,
 });
 
 test("Ctrl-C reaches launcher and program, and is one signal: what has begun is finished", async (project) => {
-  using site = new Site({ "large.bin": new Uint8Array(8_000_000) });
+  using site = new Site({ "large.bin": new Uint8Array(20_000_000) });
   const keys = site.path("keys");
   await run(["mkfifo", keys]);
   using keyboard = Deno.openSync(keys, { read: true, write: true });
@@ -306,8 +302,11 @@ test("Ctrl-C reaches launcher and program, and is one signal: what has begun is 
     using wire = await Wire.connect(program.port);
     await wire.send(get("/large.bin"));
     await wire.arrival();
-    keyboard.writeSync(new TextEncoder().encode("\x03"));
-    assertEquals((await wire.expect()).body.length, 8_000_000);
+    for (const pauseMs of [100, 0]) { // the second one is what a slow process above the program passes on
+      keyboard.writeSync(new TextEncoder().encode("\x03"));
+      await sleep(pauseMs);
+    }
+    assertEquals((await wire.expect()).body.length, 20_000_000);
     wire[Symbol.dispose]();
     assertEquals(await program.exit(), 0);
     await eventually(() => !tree.some(isRunning), "the server is left behind");
@@ -323,7 +322,6 @@ test("a Deno program in an empty directory imports the library by its name, with
         port: 0,
         hostname: "127.0.0.1",
         onListen: () => {},
-        limits: { gracePeriodMs: 100 },
         handler: (request) => HttpResponse.text(\`\${request.path}\\n\`),
       });
       const response = await fetch(\`http://127.0.0.1:\${server.addr.port}/path\`);
