@@ -52,7 +52,7 @@ function* commandsOf(document: string): Generator<string[]> {
   ).replaceAll(/\\\n\s*/g, "").split("\n");
   for (const line of [...lines, ...spansOf(document)]) {
     const pattern =
-      /^(?:\$ )?(?:ExecStart=)?(?:[A-Z_]+=\S+ )*(?:strace .*)?(?:systemd-socket-activate -l \d+ )?((?:\S*\/)?epollet|(?:npx -y deno@[\d.]+|deno) run --allow-ffi main\.ts)(?: (.*))?$/;
+      /^(?:\$ )?(?:ExecStart=)?(?:[A-Z_]+=\S+ )*(?:strace .*)?(?:systemd-socket-activate -l \d+ )?((?:npx |\S*\/)?epollet|(?:npx -y deno@[\d.]+|deno) run --allow-ffi main\.ts)(?: (.*))?$/;
     const [, , args = ""] = pattern.exec(line) ?? [];
     if (args !== "" && !/…|\$\(|\[PORT\]|\b(?:URL|SHELL|DIR)\b/.test(args)) yield wordsOf(args);
   }

@@ -191,6 +191,26 @@ test("the launcher passes on arguments, input, output, directory, status; it nee
   }
 });
 
+Deno.test("one table of each README says for whom npx, deno install, the compiled program, the image and the library are", () => {
+  for (const name of ["README.md", "README.zh-CN.md"]) {
+    const tables = readDocument(name).match(/(?:^\|.*\|\n)+/gm)!.filter((table) =>
+      table.includes("`npx epollet")
+    );
+    assertEquals(tables.length, 1, name);
+    const rows = tables[0]!.trim().split("\n").slice(2).map((row) =>
+      row.split("|").map((cell) => cell.trim())
+    );
+    assertEquals(rows.map(([, , command]) => command), [
+      "`npx epollet 7890 ./site`",
+      "`deno install -g --allow-ffi -c deno.json -n epollet main.ts`",
+      "`deno task compile`",
+      "`docker build -t epollet .`",
+      '`import { serve } from "npm:epollet"`',
+    ]);
+    assert(rows.every(([, whom, , needs]) => whom !== "" && needs !== ""));
+  }
+});
+
 /** Returns the program from the sources, as the launcher starts that of the package. */
 function programWords(): string[] {
   return [Deno.execPath(), "run", "--no-prompt", "--allow-ffi", `${REPOSITORY}main.ts`];
