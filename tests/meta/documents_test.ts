@@ -43,7 +43,7 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
   "docs/decisions.md": readDocument("docs/decisions.md"),
 };
 /** Flags of other programs that the documents mention. */
-const OTHERS = new Set(["allow-ffi", "site", "output", "target", "parallel", "allow-net"]);
+const OTHERS = new Set(["allow-ffi", "site", "output", "target", "parallel", "allow-net", "no-lock"]);
 
 /** Yields the arguments of each command in a document that starts this program. */
 function* commandsOf(document: string): Generator<string[]> {

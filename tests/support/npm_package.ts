@@ -21,6 +21,22 @@ export function make(args: readonly string[], env: Record<string, string> = {}):
   return run([Deno.execPath(), "run", "--no-prompt", "-A", `${REPOSITORY}deploy/npm.ts`, ...args], env);
 }
 
+/** Returns variables that make Node run `script` before a program. */
+export function before(folder: Site, name: string, script: string): Record<string, string> {
+  folder.write(name, script);
+  return { NODE_OPTIONS: `--require ${folder.path(name)}` };
+}
+
+/**
+ * Returns variables for each way in which the launcher starts the program: as this Node has it, and as older ones do,
+ * which cannot replace a process.
+ */
+export async function ways(folder: Site): Promise<Record<string, string>[]> {
+  const own = { LC_ALL: "C.UTF-8" };
+  const { stdout } = await run(["node", "-p", "typeof process.execve"]);
+  return stdout.trim() === "undefined" ? [own] : [own, before(folder, "older.cjs", "delete process.execve")];
+}
+
 /** A project in which the package is installed, with this Deno as that of the package `deno`; `using` removes it. */
 export class Installed extends Site {
   readonly package: string = this.path("node_modules/epollet");
