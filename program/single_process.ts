@@ -17,7 +17,7 @@ import { certificatesOf, inheritedBy, type LaunchContext, Launcher } from "./lif
 import { Logs } from "./setup/logs.ts";
 import { warn } from "./terminal/output.ts";
 import { accountOf, dropRoot, listeningOf, prepare, sandboxOf } from "./setup/prepare.ts";
-import { endWith, npxDescriptor } from "./lifecycle/npx.ts";
+import { endWith, starterDescriptor } from "./lifecycle/npx.ts";
 import { Reload, RunningServer } from "./lifecycle/reload.ts";
 import { handleSignals } from "./lifecycle/signals.ts";
 import { openSites } from "./setup/sites.ts";
@@ -48,7 +48,7 @@ export async function serveSingleProcess(
   const inherited = inheritedBy(launchContext);
   const [addresses, settings] = listeningOf(command, account, certificates !== null);
   const manager = ServiceManager.connect();
-  const npx = launchContext === null ? npxDescriptor() : -1; // a successor outlives the npx of its predecessor
+  const starter = launchContext === null ? starterDescriptor() : -1; // a successor outlives its predecessor's
   const sockets = Sockets.open(addresses, settings, 1, inherited);
   const logs = new Logs(command);
   const adminSockets = listenForAdmin(command, inherited);
@@ -97,7 +97,7 @@ export async function serveSingleProcess(
     manager.stopping();
     server.shutdown();
   };
-  endWith(npx, server.reactor, drain);
+  endWith(starter, server.reactor, drain);
   handleSignals({
     drain,
     reload: () => {

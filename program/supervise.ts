@@ -27,7 +27,7 @@ import { certificatesOf, inheritedBy, type LaunchContext, Launcher } from "./lif
 import { Logs } from "./setup/logs.ts";
 import { warn } from "./terminal/output.ts";
 import { accountOf, dropRoot, listeningOf, sandboxOf } from "./setup/prepare.ts";
-import { endWith, npxDescriptor } from "./lifecycle/npx.ts";
+import { endWith, starterDescriptor } from "./lifecycle/npx.ts";
 import { sharedLines } from "./terminal/shared_lines.ts";
 import { sayReady, ServiceManager } from "./lifecycle/service_manager.ts";
 import { Reload } from "./lifecycle/reload.ts";
@@ -50,7 +50,7 @@ export async function supervise(
 ): Promise<void> {
   const account = accountOf(command);
   const manager = ServiceManager.connect();
-  const npx = launchContext === null ? npxDescriptor() : -1; // a successor outlives the npx of its predecessor
+  const starter = launchContext === null ? starterDescriptor() : -1; // a successor outlives its predecessor's
   const launcher = new Launcher();
   const count = workersOf(command);
   const site = await openSites(command); // so that a mistake is reported once, not by each worker
@@ -146,7 +146,7 @@ export async function supervise(
     manager.stopping();
     void end();
   };
-  endWith(npx, reactor, drain);
+  endWith(starter, reactor, drain);
   const begun = workerPool.begin(command, config, count);
   const reload = new Reload(args, command, workerPool, manager, begun);
   handleSignals({

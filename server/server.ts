@@ -17,6 +17,7 @@ import type { PollerName } from "./loop/poller.ts";
 import { createPoller } from "./loop/pollers/mod.ts";
 import { BOOLEAN, checkKinds, FUNCTION } from "./embedder/option_kinds.ts";
 import { TrustedProxies } from "./clients/trusted_proxies.ts";
+import { keepProcessAlive } from "./loop/parking.ts";
 import { Reactor } from "./loop/reactor.ts";
 import { ClientAddresses } from "./clients/client_addresses.ts";
 import { socketTransport } from "./transport/socket.ts";
@@ -299,7 +300,7 @@ export class Server {
       const { gracePeriodMs } = this.#context.limits;
       if (gracePeriodMs > TIMER_MS_MAX) return; // a timer would treat it as 0
       this.#graceTimer = setTimeout(() => this.#reactor.post(() => this.#end()), gracePeriodMs);
-      Deno.unrefTimer(this.#graceTimer);
+      keepProcessAlive(this.#graceTimer, false);
     });
   }
 

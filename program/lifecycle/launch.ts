@@ -21,12 +21,13 @@ import type { CompanionConfiguration, Upgrade, WorkerConfiguration } from "../wo
 import type { InheritedSocket } from "../listening/inherited_socket.ts";
 import type { Launch } from "../workers/child_process.ts";
 import { receiveConfiguration } from "../workers/supervisor_link.ts";
+import { LAUNCHER } from "./npx.ts";
 import { watchdogVariables } from "./watchdog.ts";
 
 /** The variable with the kind of the process and the descriptor of its channel: `worker 5`. */
 const CHANNEL = "EPOLLET_CHANNEL";
 /** Variables that programs started by this one do not get, besides those of the watchdog. */
-const OURS = [CHANNEL, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
+const OURS = [CHANNEL, LAUNCHER, "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
 
 /** How this process was started. `user` includes service managers. */
 export type Kind = "user" | "worker" | "companion" | "successor";

@@ -21,8 +21,12 @@ import { Source } from "../../server/loop/source.ts";
 import { EXIT_FAILURE } from "../terminal/exit.ts";
 import { logPathsOf } from "../setup/logs.ts";
 import type { Kind } from "./launch.ts";
+import { isSignalRepeated } from "./npx.ts";
 
 const RUNTIMES = /^(DENO_[A-Z0-9_]*|HOME|XDG_CACHE_HOME|NPM_CONFIG_REGISTRY|NO_COLOR)=/;
+
+/** A process above this one passes a signal on within this time; see {@linkcode isSignalRepeated}. */
+const REPEATED_MS = 500;
 
 /** What the program does at each signal. */
 export interface SignalTasks {
@@ -88,7 +92,12 @@ export function handleSignals(tasks: SignalTasks, reactor: Reactor): void {
   }
   const terminals = [0, 1, 2].filter(isTerminal);
   let count = 0;
+  let ignoredUntilMs = 0;
+  const repeatedMs = isSignalRepeated() ? REPEATED_MS : 0;
   const end = () => {
+    const nowMs = performance.now();
+    if (nowMs < ignoredUntilMs) return;
+    ignoredUntilMs = nowMs + repeatedMs;
     if (++count === 1) return tasks.drain();
     tasks.abort?.();
     Deno.exit(EXIT_FAILURE);

@@ -6,6 +6,21 @@ import { UNREF_LOOK_MS, UNREF_PENDING_LOOK_MS } from "../limits.ts";
 import type { Poller, ReadyList } from "./poller.ts";
 import type { TaskQueue } from "./task_queue.ts";
 
+/** A timer as an object, which Deno returns since 2.9, and Node. */
+interface TimerObject {
+  ref(): unknown;
+  unref(): unknown;
+}
+
+/**
+ * Sets whether `timer` keeps the process alive. Where this library is a package of npm, versions of Deno before 2.9 give
+ * it Node's timers, which `Deno.unrefTimer` does not take.
+ */
+export function keepProcessAlive(timer: number | TimerObject, isRef: boolean): void {
+  if (typeof timer === "number") isRef ? Deno.refTimer(timer) : Deno.unrefTimer(timer);
+  else isRef ? timer.ref() : timer.unref();
+}
+
 /**
  * The parked wait, on another thread. Deno does not end the process while a call on another thread is pending. So a
  * loop that must not keep the process alive polls instead, by an unreferenced timer.
@@ -29,8 +44,7 @@ export class Parking {
   keepAlive(isRef: boolean): void {
     this.#isRef = isRef;
     if (this.#timer === undefined) return this.#tasks.post(() => {}); // ends the wait; the next one is of the other kind
-    if (isRef) Deno.refTimer(this.#timer);
-    else Deno.unrefTimer(this.#timer);
+    keepProcessAlive(this.#timer, isRef);
   }
 
   /** Waits at most `timeoutMs` milliseconds, as `Poller.park` does. Resolves to the number of entries in `ready`. */
@@ -46,7 +60,7 @@ export class Parking {
     const lookMs = this.#tasks.pending > 0 ? UNREF_PENDING_LOOK_MS : UNREF_LOOK_MS;
     await new Promise<void>((resolve) => {
       this.#timer = setTimeout(resolve, Math.min(timeoutMs, lookMs));
-      Deno.unrefTimer(this.#timer);
+      keepProcessAlive(this.#timer, false);
     });
     this.#timer = undefined;
     return this.#poller.wait(ready, 0);

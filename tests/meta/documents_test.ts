@@ -45,7 +45,7 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
   "docs/decisions.md": readDocument("docs/decisions.md"),
 };
 /** Flags of other programs that the documents mention. */
-const OTHERS = new Set(["allow-ffi", "site", "output", "target", "parallel", "allow-net", "inplace"]);
+const OTHERS = new Set(["allow-ffi", "site", "output", "target", "parallel", "allow-net", "inplace", "no-lock"]);
 
 /** Flags of commands such as `epollet deploy`. */
 const OF_COMMANDS = new Set(
@@ -59,7 +59,7 @@ function* commandsOf(document: string): Generator<string[]> {
   ).replaceAll(/\\\n\s*/g, "").split("\n");
   for (const line of [...lines, ...spansOf(document)]) {
     const pattern =
-      /^(?:\$ )?(?:ExecStart=)?(?:[A-Z_]+=\S+ )*(?:strace .*)?(?:systemd-socket-activate -l \d+ )?((?:\S*\/)?epollet|(?:npx -y deno@[\d.]+|deno) run --allow-ffi main\.ts)(?: (.*))?$/;
+      /^(?:\$ )?(?:ExecStart=)?(?:[A-Z_]+=\S+ )*(?:strace .*)?(?:systemd-socket-activate -l \d+ )?((?:npx |\S*\/)?epollet|(?:npx -y deno@[\d.]+|deno) run --allow-ffi main\.ts)(?: (.*))?$/;
     const [, , args = ""] = pattern.exec(line) ?? [];
     if (args !== "" && !/…|\$\(|\[PORT\]|\b(?:URL|SHELL|DIR)\b/.test(args)) yield wordsOf(args);
   }

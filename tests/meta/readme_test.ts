@@ -97,3 +97,21 @@ Deno.test("the README's install commands work, and compiling and the image take 
   const [, port, mounted] = /docker run -p \d+:(\d+) -v \.\/html:(\S+):ro epollet/.exec(quickStart)!;
   assertStringIncludes(readDocument("Dockerfile"), `EPOLLET_PORT=${port} EPOLLET_ROOT=${mounted} `);
 });
+
+Deno.test("one table of the README says for whom npx, deno install, the compiled program, the image and the library are", () => {
+  for (const text of [README, CHINESE]) {
+    const tables = text.match(/(?:^\|.*\|\n)+/gm)!.filter((table) => table.includes("`npx epollet"));
+    assertEquals(tables.length, 1);
+    const rows = tables[0]!.trim().split("\n").slice(2).map((row) =>
+      row.split("|").map((cell) => cell.trim())
+    );
+    assertEquals(rows.map(([, , command]) => command), [
+      "`npx epollet 7890 ./site`",
+      "`deno install -g --allow-ffi -c deno.json -n epollet main.ts`",
+      "`deno task compile`",
+      "`docker build -t epollet .`",
+      '`import { serve } from "npm:epollet"`',
+    ]);
+    assert(rows.every(([, whom, , needs]) => whom !== "" && needs !== ""));
+  }
+});

@@ -91,7 +91,7 @@ function readSwitch(text: string): boolean | null {
 /** How our variables begin. */
 const PREFIX = "EPOLLET_";
 /** Variables between processes of the program, and of its tests. */
-const OTHERS = /^EPOLLET_(CHANNEL|TEST_\w+|SEED|CASES?)$/;
+const OTHERS = /^EPOLLET_(CHANNEL|LAUNCHER|TEST_\w+|SEED|CASES?)$/;
 /** Names that Kubernetes sets for a Service whose name begins with epollet. */
 const OF_SERVICES = /_SERVICE_(HOST|PORT)(_\w+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/;
 
