@@ -2,7 +2,7 @@
  * The page that is served by default: its size, its two demonstrations, and what is left of it without scripts.
  * @module
  */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { accessibilityProblems } from "../support/accessibility.ts";
 import { findBrowser } from "../support/browser.ts";
 import { Page } from "../support/devtools.ts";
@@ -35,6 +35,29 @@ Deno.test("the page loads nothing else", () => {
   assert(addresses.length >= 4);
   for (const [, address] of addresses) assert(/^(?:#|data:image\/svg)/.test(address!), address);
   assertEquals(PAGE.match(/@import|url\(|\bimport\b|<(?:img|iframe|object|embed|video|audio)\b/g), null);
+});
+
+Deno.test("the commands that the page shows do what it says", async () => {
+  using folder = new Site({ "html/index.html": PAGE });
+  await using program = await Program.start(folder.path("html"), ["--no-config"]);
+  const commands = Array.from(
+    PAGE.matchAll(/<pre><code>((?:curl|echo) [^<]+)/g),
+    ([, text]) => text!.replaceAll("&lt;", "<").replaceAll(":7890/", `:${program.port}/`),
+  );
+  assertEquals(commands.length, 3);
+  const run = async (command: string) =>
+    new TextDecoder().decode(
+      (await new Deno.Command("sh", { args: ["-c", command], cwd: folder.root }).output()).stdout,
+    );
+  const [measure, change, look] = commands as [string, string, string];
+  assertMatch(await run(measure), /^(?:0\.\d+\n){20}$/);
+  const before = await run(look);
+  assertMatch(before, /^ETag: "/);
+  await run(change);
+  const after = await run(look);
+  assertMatch(after, /^ETag: "/);
+  assertNotEquals(after, before);
+  assert(Deno.readTextFileSync(folder.path("html/index.html")).endsWith("<!-- hello -->\n"));
 });
 
 Deno.test("a home page names the poller when it is not the default; a rule counts more", async () => {
