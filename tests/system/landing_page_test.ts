@@ -91,11 +91,14 @@ Deno.test("the page measures, sees its file change, speaks two languages, and ax
   if (browser === null) return;
   using site = new Site({ "index.html": PAGE });
   await using program = await Program.start(site.root, ["--no-config", "--poller", "select"]);
-  await using page = await Page.start(browser);
+  await using page = await Page.start(browser, ["--accept-lang=zh-CN"]);
   await page.resize(1280, 900);
   await page.prefer({ "prefers-color-scheme": "light", "prefers-reduced-motion": "reduce" });
   const url = `http://127.0.0.1:${program.port}/`;
   await page.open(url);
+  await page.until(`${textOf("status")} === "完成了 20 次往返。" && ${LANGUAGES} === "zh-CN"`);
+  await page.open("about:blank");
+  await page.open(`${url}#en`);
   await page.until(`${textOf("status")} === "20 round trips done."`);
   assertEquals(await page.evaluate(textOf("poller")), "select");
   assertEquals(await page.evaluate(`document.querySelector("svg #waits").textContent`), "select");
@@ -106,7 +109,7 @@ Deno.test("the page measures, sees its file change, speaks two languages, and ax
   assertEquals(await accessibilityProblems(page), []);
 
   await page.evaluate(`document.getElementById("watch").click()`);
-  await page.until(`/^[2-9] × 304$/.test(${textOf("seen")})`);
+  await page.until(`/^(?:[2-9]|[1-9]\\d+) × 304$/.test(${textOf("seen")})`);
   assertEquals(await page.evaluate(countOf("#changes li")), 0);
   site.write("index.html", `${PAGE}<!-- hello -->\n`);
   await page.until(`${countOf("#changes li")} === 1`);
@@ -114,7 +117,7 @@ Deno.test("the page measures, sees its file change, speaks two languages, and ax
   await wire.send(get("/"));
   const { etag } = (await wire.expect()).fields;
   assertStringIncludes(String(await page.evaluate(textOf("changes"))), `→ 200 ${etag} … <!-- hello -->`);
-  await page.until(`/^[2-9] × 304$/.test(${textOf("seen")})`);
+  await page.until(`/^(?:[2-9]|[1-9]\\d+) × 304$/.test(${textOf("seen")})`);
   await page.evaluate(`document.getElementById("watch").click()`);
   await page.until(`${textOf("watch")} === "Start"`);
 
@@ -126,20 +129,6 @@ Deno.test("the page measures, sees its file change, speaks two languages, and ax
   assertEquals(await page.evaluate(IS_NARROW), true, "it is too wide for a phone");
   assertEquals(await accessibilityProblems(page), []);
   assertEquals(page.consoleMessages, []);
-});
-
-Deno.test("a browser in Chinese gets the page in Chinese, unless the address names the other language", async () => {
-  const browser = await findBrowser();
-  if (browser === null) return;
-  await using program = await Program.start(`${REPOSITORY}html`, ["--no-config"]);
-  await using page = await Page.start(browser, ["--accept-lang=zh-CN"]);
-  const url = `http://127.0.0.1:${program.port}/`;
-  for (const [address, language] of [[url, "zh-CN"], [`${url}#en`, "en"]] as const) {
-    await page.open("about:blank");
-    await page.open(address);
-    await page.until(`document.getElementById("status")?.innerText !== "" && ${LANGUAGES} === "${language}"`);
-    assertEquals(await page.evaluate("document.documentElement.lang"), language);
-  }
 });
 
 Deno.test("without scripts the page shows its text, commands to try, and both languages by a link", async () => {
