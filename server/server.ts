@@ -14,7 +14,7 @@ import { Accounting } from "./metrics/accounting.ts";
 import { type ChangingContext, type GroupContext, ListenerGroup } from "./listen/listener_group.ts";
 import { type ListeningSocket, removeSocketFiles } from "./listen/open.ts";
 import type { PollerName } from "./loop/poller.ts";
-import { createPoller } from "./loop/pollers/mod.ts";
+import { createPoller, DEFAULT_POLLER } from "./loop/pollers/mod.ts";
 import { BOOLEAN, checkKinds, FUNCTION } from "./embedder/option_kinds.ts";
 import { TrustedProxies } from "./clients/trusted_proxies.ts";
 import { keepProcessAlive } from "./loop/parking.ts";
@@ -82,7 +82,7 @@ export class Server {
     this.#onError = guardedReporter(onError);
     ignoreSigpipe();
     const descriptors = this.#descriptors = raiseDescriptorLimit();
-    const { poller = "epoll-edge" } = options;
+    const { poller = DEFAULT_POLLER } = options;
     this.#poller = poller;
     this.#cache = options.cache;
     const service = serviceOf(options);

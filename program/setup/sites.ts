@@ -17,6 +17,7 @@ import type { CacheSnapshot } from "../../server/metrics/statistics.ts";
 import { type ConfigPath, placeOf, placeOfRule } from "../config/config_place.ts";
 import { onlyOverTls, withHsts } from "./hsts.ts";
 import { checkSites } from "./local_certificate.ts";
+import { withPoller } from "./poller_field.ts";
 import { withRoot } from "./root_certificate.ts";
 import { warn } from "../terminal/output.ts";
 import { sharedLines } from "../terminal/shared_lines.ts";
@@ -37,8 +38,8 @@ export function siteOptionsOf(
   const { allowedHosts, trustProxy, proxyProtocol, verbosity } = command;
   const hasProxy = trustProxy.length > 0 || proxyProtocol; // a proxy passes on whatever host names it likes
   let ports: readonly number[] | null = null;
-  const { hsts } = command;
-  const own = (site: SiteSettings) => hsts === null ? site : withHsts(site, hsts);
+  const { hsts, poller } = command;
+  const own = (site: SiteSettings) => withPoller(hsts === null ? site : withHsts(site, hsts), poller);
   return {
     ...own(site),
     hosts: new Map(Array.from(hosts, ([name, settings]) => [name, own(settings)])),

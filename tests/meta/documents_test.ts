@@ -45,7 +45,16 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
   "docs/decisions.md": readDocument("docs/decisions.md"),
 };
 /** Flags of other programs that the documents mention. */
-const OTHERS = new Set(["allow-ffi", "site", "output", "target", "parallel", "allow-net", "inplace", "no-lock"]);
+const OTHERS = new Set([
+  "allow-ffi",
+  "site",
+  "output",
+  "target",
+  "parallel",
+  "allow-net",
+  "inplace",
+  "no-lock",
+]);
 
 /** Flags of commands such as `epollet deploy`. */
 const OF_COMMANDS = new Set(

@@ -59,9 +59,9 @@ async function askOnce(port: number, isEcho: boolean, isHttp2: boolean): Promise
       "nghttp",
       "-ns",
       `http://127.0.0.1:${port}/`,
-      `http://127.0.0.1:${port}/style.css`,
+      `http://127.0.0.1:${port}/404.html`,
     );
-    assertMatch(printed, /200 .* \/style\.css/);
+    assertMatch(printed, /200 .* \/404\.html/);
     return;
   }
   using wire = await Wire.connect(port);

@@ -7,7 +7,7 @@ import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../../../handlers/site/l
 import { HANDLER_NAMES } from "../../../handlers/names.ts";
 import { LOG_FORMAT_NAMES } from "../../../server/access_log/format.ts";
 import { LISTEN_BACKLOG } from "../../../server/limits.ts";
-import { POLLER_NAMES } from "../../../server/loop/pollers/mod.ts";
+import { DEFAULT_POLLER, POLLER_NAMES } from "../../../server/loop/pollers/mod.ts";
 import { oneOf, SWITCH } from "./kinds.ts";
 import {
   ACCOUNT,
@@ -266,7 +266,7 @@ export const PROGRAM_GROUPS = {
   Internals: {
     poller: entry({
       kind: oneOf("NAME", POLLER_NAMES),
-      default: "epoll-edge",
+      default: DEFAULT_POLLER,
       label: "poller",
       fixed: "alone",
       help: `system call that waits for I/O: ${POLLER_NAMES.join(", ")}`,

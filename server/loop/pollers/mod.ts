@@ -11,6 +11,9 @@ import { SelectPoller } from "./select.ts";
 /** The names that {@linkcode createPoller} accepts, in the order in which tutorials introduce the models. */
 export const POLLER_NAMES: readonly PollerName[] = ["naive", "select", "poll", "epoll-level", "epoll-edge"];
 
+/** The poller of a server that names none. */
+export const DEFAULT_POLLER: PollerName = "epoll-edge";
+
 /**
  * Returns a new poller.
  * @throws {TypeError} when there is no poller called `name`
