@@ -8,6 +8,7 @@ import type { EntryKind } from "../../../ffi/file/directory.ts";
 import type { PathBytes } from "../../../ffi/file/file.ts";
 import type { FileStatus } from "../../../ffi/file/file_status.ts";
 import type { FileName } from "../../../ffi/file/inotify.ts";
+import type { FileStart } from "./read_file.ts";
 
 /**
  * The kind of what a path leads to; "other" is a FIFO, a socket or a device. −errno when the path cannot be followed.
@@ -41,6 +42,10 @@ export interface Root {
    * bytes and are not checked. Others that compare bytes are added to it.
    */
   spellingOf(names: readonly FileName[], exact: Set<string>): Spelling | number;
+  /** Returns true when the file at `path` can be opened for reading. */
+  mayRead(path: PathBytes): boolean;
+  /** Reads at most `bytesMax` bytes of the file at `path`. Null when it cannot be read, or keeps changing. */
+  readStart(path: PathBytes, bytesMax: number): FileStart | null;
   /** Opens a directory for its names. Returns −errno when it cannot be opened. */
   openDirectory(path: PathBytes): SiteDirectory | number;
   /** Closes the root. Work that is still going on, such as a listing, finds nothing afterwards. */
