@@ -5,13 +5,14 @@
  * Landlock binds a permission to the directory that was open at the time, not to a path. But a root may be replaced
  * while it is served: by another directory of the same name, or by a symbolic link that changes. So the directories
  * in which such a replacement happens ({@linkcode Way.holders}) are readable, too, unless that is `/`. The handler
- * still opens nothing outside of its root (openat2(2)).
+ * still opens nothing outside of its root (openat2(2)). A root that is a file is read in its directory, since the file
+ * may be replaced.
  * @module
  */
 import { describeErrno } from "../../ffi/libc/errno.ts";
 import { FileStatus } from "../../ffi/file/file_status.ts";
 import { landlockAbi, refusalsOf, Ruleset } from "../../ffi/process/landlock.ts";
-import { openPath, pathOf, walk } from "../../ffi/file/path_walk.ts";
+import { directoryOf, openPath, pathOf, walk } from "../../ffi/file/path_walk.ts";
 import { hideEnvironmentVariable, openMemoryMap } from "../../ffi/process/process.ts";
 import { close } from "../../ffi/socket/socket.ts";
 
@@ -28,7 +29,7 @@ export class Sandbox {
   readonly #logPaths: readonly string[] = [];
 
   /**
-   * Collects what may be accessed. `roots` are the directories that are served. `config` is the configuration file,
+   * Collects what may be accessed. `roots` are the directories and files that are served. `config` is the configuration file,
    * which a reload reads again: files of its directory can be read, but not listed. `logs` are the files that are
    * written. `certificates` are the files of certificates and keys, which are read again when they change: all of their
    * directories can be read.
@@ -70,7 +71,10 @@ export class Sandbox {
     for (const root of roots) {
       const { end, holders } = walk(root);
       try {
-        for (const directory of [end, ...holders.filter((holder) => !statusOf(holder).isSameFile(top))]) {
+        const isFile = !statusOf(end).isDirectory;
+        if (isFile) rules.allowReading(end);
+        const directories = holders.filter((holder) => !statusOf(holder).isSameFile(top));
+        for (const directory of isFile ? directories : [end, ...directories]) {
           rules.allowReadingBelow(directory);
           paths.push(pathOf(directory));
         }
@@ -128,12 +132,6 @@ export class Sandbox {
     if (scopes !== 0) refused.push("sends no signals");
     return `Landlock ABI ${this.#abi}: ${readable}, ${refused.join(", ")}`;
   }
-}
-
-/** Returns the directory that contains `path`. */
-function directoryOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "." : path.slice(0, slash + 1);
 }
 
 /** Calls `use` with `fd` and closes it. Returns null when `fd` is negative. */

@@ -29,6 +29,10 @@ export class ArchiveRoot implements Root {
     this.#archive = archive;
   }
 
+  mayHave(): boolean {
+    return true;
+  }
+
   /** Returns the entry at `path`; undefined when there is none. */
   find(path: PathBytes): ArchiveEntry | undefined {
     return this.#archive.find(nameOf(path));

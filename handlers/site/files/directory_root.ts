@@ -90,6 +90,10 @@ export class SiteRoot implements Root {
 
   readonly #openHere = () => this.openPath(HERE);
 
+  mayHave(): boolean {
+    return true;
+  }
+
   /** Opens the file or directory at `path`, following links inside of the root. Returns a descriptor or −errno. */
   open(path: PathBytes): number {
     const root = this.fd;

@@ -28,6 +28,8 @@ export interface Root {
   readonly followsLinks: boolean;
   /** True when the root's path leads to another directory by now. */
   readonly isReplaced: boolean;
+  /** Returns false when nothing can ever be served at the path `names`, so that no file is looked at for it. */
+  mayHave(names: readonly FileName[]): boolean;
   /**
    * Returns the kind of what is at `path`, without opening it, or −errno. Fills `status`. Links are followed inside of
    * the root; a link out of it is −EXDEV, whether its target exists or not.
