@@ -9,6 +9,7 @@
 /** Exact versions, as in `deno.json`. */
 const VERSIONS = {
   ajv: "8.20.0",
+  "axe-core": "4.10.3",
   hono: "4.13.19",
   "kubernetes-models": "5.1.0",
 } as const;
