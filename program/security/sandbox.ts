@@ -68,20 +68,25 @@ export class Sandbox {
     const top = new FileStatus();
     withOpen(openPath("/"), (fd) => top.readDescriptor(fd));
     const paths: string[] = [];
-    for (const root of roots) {
+    const isTop = (fd: number) => statusOf(fd).isSameFile(top);
+    const allow = (root: string, mayBeTop: boolean) => {
       const { end, holders } = walk(root);
       try {
         const isFile = !statusOf(end).isDirectory;
-        if (isFile) rules.allowReading(end);
-        const directories = holders.filter((holder) => !statusOf(holder).isSameFile(top));
-        for (const directory of isFile ? directories : [end, ...directories]) {
+        const isAllowed = !isFile && (mayBeTop || !isTop(end));
+        for (const directory of [...isAllowed ? [end] : [], ...holders.filter((holder) => !isTop(holder))]) {
           rules.allowReadingBelow(directory);
           paths.push(pathOf(directory));
         }
+        if (!isFile) return;
+        rules.allowReading(end);
+        paths.push(pathOf(end));
+        allow(directoryOf(root), false); // it may be replaced, too
       } finally {
         for (const fd of [end, ...holders]) close(fd);
       }
-    }
+    };
+    for (const root of roots) allow(root, true);
     return paths;
   }
 

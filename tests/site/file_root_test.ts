@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { staticHandler } from "../../handlers/static.ts";
+import { eventually } from "../support/waiting.ts";
 import { FOLLOWS_LINKS, Program, programCommand, runProgram, Site } from "../support/program.ts";
 import { summary } from "../support/served_site.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
@@ -99,6 +100,18 @@ Deno.test("every change of a root file is seen at once: written, replaced, remov
       site.write("page.html", "back");
       assertEquals(await both(), "200 back 200 back");
     });
+  }
+});
+
+Deno.test("a root file is found again in a directory that was deleted and made anew, in the sandbox, too", async () => {
+  using site = new Site({ "dist/page.html": "one" });
+  await using program = await Program.start(site.path("dist/page.html"), ["--no-config"]);
+  const say = async () => summary(await exchange(program.port, get("/")));
+  for (const text of ["two", "three"]) {
+    Deno.removeSync(site.path("dist"), { recursive: true });
+    assertEquals(await say(), "404");
+    site.write("dist/page.html", text);
+    await eventually(async () => await say() === `200 ${text}`, "the new directory is not found");
   }
 });
 

@@ -26,7 +26,7 @@ h1 { margin: 0; font-size: 1.375rem; font-weight: 600; line-height: 1.35; overfl
 h1 a { font-weight: 400 }
 h1 span { color: var(--quiet); font-weight: 400; padding: 0 .3em }
 p { margin: .375rem 0 0; color: var(--quiet); font-size: .875rem }
-p a { text-decoration: underline }
+p a { text-decoration: underline; white-space: nowrap }
 [hidden] { display: none !important }
 .bar { display: flex; flex-wrap: wrap; align-items: center; gap: .75rem 1.25rem; margin-top: 1.25rem }
 .bar nav { margin: 0 }
@@ -91,7 +91,7 @@ pre { margin: 0; font: .875rem/1.55 ui-monospace, monospace; white-space: pre-wr
 `;
 
 const COMMON =
-  "default-src 'none'; style-src 'sha256-IdUMw3altyCkuxcpaePIirhjh7briLrktTzO9PRfkjc='; script-src 'sha256-SMpeevtRagOUjV71pnQnUMSBL2nV4F2lVT53mtPZD0Q='; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+  "default-src 'none'; style-src 'sha256-zz6TtP7Z+3Pe+xH6TNM793z5tSv+o63WJK2x6K++Ydg='; script-src 'sha256-SMpeevtRagOUjV71pnQnUMSBL2nV4F2lVT53mtPZD0Q='; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
 /**
  * The policy: the style and the script of the page, its form, and no image or font. `listing_page_test.ts` prints the
