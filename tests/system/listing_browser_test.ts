@@ -59,6 +59,10 @@ Deno.test("in a browser, a listing is filtered while one types, keys alone open 
     await page.type("BETA");
     assertEquals(await page.evaluate(SHOWN), "Béta.txt gamma beta.txt");
     assertEquals(await page.evaluate("document.querySelector('output').value"), "2 of 7");
+    assertEquals(
+      await page.evaluate("document.querySelector('th a').search"),
+      "?sort=name&order=desc&q=BETA",
+    );
     await page.press("ArrowDown");
     await page.press("ArrowDown");
     assertEquals(await page.evaluate(FOCUSED), "gamma beta.txt");

@@ -2,7 +2,8 @@
  * The script of a listing's page. Without it, the form asks the server (`?q=`), and everything else is a link.
  *
  * It filters the entries on the page while the client types. The server is asked, after a pause, when the page does not
- * have all entries that the new text may match: of several pages, or of a filter that it did not extend.
+ * have all entries that the new text may match: of several pages, or of a filter that it did not extend. The links to
+ * another order or view keep what was typed.
  *
  * Keys: the arrows move among the entries, Home and End to the first and the last, `/` to the filter. Enter opens the
  * entry, in the filter the first one that is left. Escape clears the filter, else it goes up, as does Backspace.
@@ -30,6 +31,12 @@ export const LISTING_SCRIPT: string = String.raw`
   const filter = () => {
     clearTimeout(timer);
     const text = fold(box.value);
+    for (const link of document.querySelectorAll("th a, nav[aria-label=View] a")) {
+      const url = new URL(link.href);
+      url.searchParams.delete("q");
+      if (text !== "") url.searchParams.set("q", box.value.trim());
+      link.href = url;
+    }
     if (text === asked || !isHere()) {
       for (const item of own) item.hidden = false;
       output.value = "";

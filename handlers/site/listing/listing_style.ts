@@ -91,7 +91,7 @@ pre { margin: 0; font: .875rem/1.55 ui-monospace, monospace; white-space: pre-wr
 `;
 
 const COMMON =
-  "default-src 'none'; style-src 'sha256-zz6TtP7Z+3Pe+xH6TNM793z5tSv+o63WJK2x6K++Ydg='; script-src 'sha256-SMpeevtRagOUjV71pnQnUMSBL2nV4F2lVT53mtPZD0Q='; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+  "default-src 'none'; style-src 'sha256-zz6TtP7Z+3Pe+xH6TNM793z5tSv+o63WJK2x6K++Ydg='; script-src 'sha256-sY11AEaV/PsUFFCnZus3oxcWvLMqztjASfzoxPpRhCQ='; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
 /**
  * The policy: the style and the script of the page, its form, and no image or font. `listing_page_test.ts` prints the
