@@ -83,6 +83,7 @@ pre { margin: 0; font: .875rem/1.55 ui-monospace, monospace; white-space: pre-wr
   header, .bar, main > nav { margin-inline: .5rem }
   th, td { padding-inline: .5rem }
   .clock { display: none }
+  main > nav > span { flex-basis: 100% }
   .grid { grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)); gap: .5rem; margin-inline: .5rem }
   .grid :is(img, svg) { height: 6rem }
   .grid svg { padding: 1.5rem 0 }
@@ -91,7 +92,7 @@ pre { margin: 0; font: .875rem/1.55 ui-monospace, monospace; white-space: pre-wr
 `;
 
 const COMMON =
-  "default-src 'none'; style-src 'sha256-zz6TtP7Z+3Pe+xH6TNM793z5tSv+o63WJK2x6K++Ydg='; script-src 'sha256-sY11AEaV/PsUFFCnZus3oxcWvLMqztjASfzoxPpRhCQ='; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+  "default-src 'none'; style-src 'sha256-H3Map+XONAwenvj+fuc31UW7EBcA6Y7xeBLre7KwWiA='; script-src 'sha256-sY11AEaV/PsUFFCnZus3oxcWvLMqztjASfzoxPpRhCQ='; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
 /**
  * The policy: the style and the script of the page, its form, and no image or font. `listing_page_test.ts` prints the
