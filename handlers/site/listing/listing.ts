@@ -155,6 +155,7 @@ export class Listings {
     let directories: FileName[] = [];
     let files: FileName[] = [];
     const others: FileName[] = [];
+    const readmes: FileName[] = [];
     const names = [...directory.names, ""];
     let count = 0;
     for (let taken = 1; taken > 0;) {
@@ -165,6 +166,7 @@ export class Listings {
         names[names.length - 1] = name;
         if (this.#isHidden(names)) return;
         if (++count > LISTING_ENTRIES_MAX) return;
+        if (isReadme(name)) readmes.push(name);
         (kind === "file" ? files : kind === "directory" ? directories : others).push(name);
       });
       if (taken < 0) return statusOfErrno(-taken);
@@ -190,7 +192,7 @@ export class Listings {
       links,
       orders: new Map(),
       isTruncated: count > LISTING_ENTRIES_MAX,
-      readmes: readmesOf(files),
+      readmes: inOrder(readmes.filter((name) => files.includes(name))),
       hasOthers: others.length > 0,
     };
   }
@@ -278,11 +280,15 @@ interface Directory {
   readonly guard: Guard | null;
 }
 
-/** Returns the names that a listing shows as text below it: README.md, README.txt, in any case. */
-function readmesOf(names: readonly FileName[]): FileName[] {
-  return names.filter((name) => /^readme\.(md|txt)$/i.test(name)).sort((a, b) =>
-    Number(/txt$/i.test(a)) - Number(/txt$/i.test(b)) || (a < b ? -1 : 1)
-  );
+/** True for the name of a file that a listing shows as text below it: README.md, README.txt, in any case. */
+function isReadme(name: FileName): boolean {
+  return name.length <= "README.txt".length && /^readme\.(md|txt)$/i.test(name);
+}
+
+/** Sorts the names of such files: Markdown first. */
+function inOrder(readmes: FileName[]): FileName[] {
+  const isText = (name: FileName) => Number(/txt$/i.test(name));
+  return readmes.sort((a, b) => isText(a) - isText(b) || (a < b ? -1 : 1));
 }
 
 /** Returns those of `names` that `guard` does not hide. */
