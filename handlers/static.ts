@@ -1,8 +1,9 @@
 /**
- * The static handler: serves the files below a directory, or several sites by the host that a request names.
+ * The static handler: serves the files below a directory or a single file, or several sites by the host that a request names.
  * @module
  */
 import { EACCES, SystemError } from "../ffi/libc/errno.ts";
+import { type ServedSettings, withRootFile } from "./site/settings/root_file.ts";
 import { DEFAULT_SITE_SETTINGS, type SiteSettings } from "./site/settings/site_settings.ts";
 import type { Handler, HandlerContext } from "../server/connection/handler.ts";
 import { KnownRequest } from "../server/http/heads/known_request.ts";
@@ -26,7 +27,7 @@ import { watches } from "./site/watch/watches.ts";
 
 /** Options of {@linkcode staticHandler}. */
 export interface StaticOptions extends Partial<SiteSettings>, SiteOptions {
-  /** The directory to serve, or an archive. */
+  /** The directory to serve, a single file, which is served at `/` and under its name, or an archive. */
   readonly root: string | SiteArchive;
   /**
    * Settings of sites for certain hosts, by name in lower case: `example.org`, or `*.example.org` for all names below
@@ -80,9 +81,19 @@ export function staticHandler(options: StaticOptions): StaticHandler {
  * directory.
  */
 interface MountedSite {
-  readonly settings: SiteSettings;
+  readonly settings: ServedSettings;
+  /** The root as the settings name it. */
+  readonly root: SiteSettings["root"];
   readonly shared: SharedContent;
   site: Site;
+}
+
+/** A site that is not open yet. */
+interface PlacedSite {
+  readonly served: ServedSettings;
+  readonly root: SiteSettings["root"];
+  /** Sites with the same key share their content. */
+  readonly key: string;
 }
 
 /** A root's content, and the sites that are served from it. */
@@ -157,21 +168,26 @@ export class Sites {
       return [host, { ...inherited, ...own }];
     });
     const archives: SiteArchive[] = [];
-    const keyOf = (settings: SiteSettings) => contentKeyOf(settings, archives);
-    const roots = new Set([settings, ...ofHosts.map(([, settings]) => settings)].map(keyOf)).size;
+    const place = (settings: SiteSettings) => {
+      const served = withRootFile(settings);
+      return { served, root: settings.root, key: contentKeyOf(served, archives) };
+    };
+    const top = place(settings);
+    const placed = ofHosts.map(([host, settings]) => [host, place(settings)] as const);
+    const roots = new Set([top, ...placed.map(([, site]) => site)].map(({ key }) => key)).size;
     const onWarning = once(options.onWarning ?? (() => {})); // several sites may give the same warning
     this.#options = { ...options, onWarning, cacheSize: Math.floor(cacheSize / roots) };
     this.#onWarning = options.onWarning ?? (() => {});
     try {
-      this.#default = this.#add(settings, keyOf(settings));
-      for (const [host, settings] of ofHosts) this.#hosts.set(host, this.#add(settings, keyOf(settings)));
+      this.#default = this.#add(top);
+      for (const [host, site] of placed) this.#hosts.set(host, this.#add(site));
     } catch (error) {
       this.close();
       throw error;
     }
   }
 
-  #add(settings: SiteSettings, key: string): MountedSite {
+  #add({ served: settings, root, key }: PlacedSite): MountedSite {
     let shared = this.#shared.get(key);
     const open = () => {
       if (shared === undefined) {
@@ -181,7 +197,7 @@ export class Sites {
       return shared.content;
     };
     const site = new Site(settings, this, open, this.#options.onNotice);
-    const mounted = { settings, shared: shared!, site };
+    const mounted = { settings, root, shared: shared!, site };
     shared!.mountedSites.push(mounted);
     return mounted;
   }
@@ -257,7 +273,7 @@ export class Sites {
       return HttpResponse.text(MISDIRECTED, { status: 421 });
     }
     const mounted = this.#hosts.size === 0 ? this.#default : this.#mountedSiteOf(request, trace);
-    trace?.("root", String(mounted.settings.root));
+    trace?.("root", String(mounted.root));
     if (mounted.shared.content.way?.isSame(context.turn) === false) this.#replace(mounted.shared);
     return mounted.site.handle(request, context, trace);
   }

@@ -133,6 +133,16 @@ function openAs(how: Uint8Array<ArrayBuffer>, root: number, path: PathBytes): nu
 }
 
 /**
+ * Opens the file `path` below `root` for reading, without blocking on a FIFO, wherever symbolic links lead. Returns a
+ * descriptor, or −errno.
+ */
+export function openAnywhere(root: number, path: PathBytes): number {
+  let fd: number;
+  do fd = result(libc.openat(root, path, FILE_FLAGS, 0)); while (fd === -EINTR);
+  return fd;
+}
+
+/**
  * Does the same as {@linkcode openBeneath} on a kernel without openat2(2): opens the path one component at a time. To
  * stay below `root` it follows no symbolic link (−ELOOP; −ENOTDIR for one before the last component) and refuses `..`
  * (−EPERM).

@@ -5,7 +5,7 @@
  * @module
  */
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH } from "../libc/constants.ts";
-import { ELOOP, orThrow, SystemError } from "../libc/errno.ts";
+import { ELOOP, ENOTDIR, orThrow, SystemError } from "../libc/errno.ts";
 import { FileStatus } from "./file_status.ts";
 import { cName, type FileName } from "./inotify.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
@@ -19,11 +19,12 @@ const END_OF_TARGET: FileName = "";
 
 /** The result of {@linkcode walk}. The caller closes its descriptors (O_PATH). */
 export interface Way {
-  /** The directory that the path leads to. */
+  /** What the path leads to: a directory, or a file. */
   readonly end: number;
   /**
    * The directories in which a component can be replaced: those that contain a symbolic link on the way, and the
-   * parents of the targets of those links and of the path itself. A directory may occur twice.
+   * parents of the targets of those links and of the path itself. Of a file, these have the file. A directory may occur
+   * twice.
    */
   readonly holders: readonly number[];
   /** By holder, the name in it that is on the way; empty if it is not known. */
@@ -31,7 +32,7 @@ export interface Way {
 }
 
 /**
- * Resolves `path`, a directory, one component at a time.
+ * Resolves `path`, a directory or a file, one component at a time.
  * @throws {SystemError} `Cannot follow ./html: ENOENT (…)`
  */
 export function walk(path: string): Way {
@@ -60,7 +61,12 @@ export function walk(path: string): Way {
       }
       const target = readLink(at, name);
       if (target === null) {
-        const next = open(at, name);
+        const next = tryOpen(at, name);
+        if (next === -ENOTDIR && left.every((name) => name === END_OF_TARGET)) {
+          const end = orThrow(openAt(at, name), intent, "openat");
+          return { end, holders: [...holders, at], names: [...names, name] };
+        }
+        orThrow(next, intent, "openat");
         libc.close(at);
         at = next;
         continue;
@@ -115,10 +121,15 @@ export function isBelow(directory: number, top: FileStatus): boolean {
   }
 }
 
-/** Returns true if `path` is a directory outside of the working directory. False if there is no such directory. */
+/**
+ * Returns true if `path` is a directory outside of the working directory, or a file in one. False if there is neither.
+ */
 export function leadsOutOfWorkingDirectory(path: string): boolean {
   loadLibc();
-  const directory = result(libc.openat(AT_FDCWD, cString(path), O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
+  const open = (path: string) =>
+    result(libc.openat(AT_FDCWD, cString(path), O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
+  let directory = open(path);
+  if (directory === -ENOTDIR) directory = open(directoryOf(path));
   if (directory < 0) return false;
   try {
     return !isInWorkingDirectory(directory);
@@ -127,10 +138,20 @@ export function leadsOutOfWorkingDirectory(path: string): boolean {
   }
 }
 
+/** Returns the directory that contains `path`, as written. */
+export function directoryOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "." : path.slice(0, slash + 1);
+}
+
 /** Opens `path` with O_PATH. Returns a descriptor, or −errno. */
 export function openPath(path: string): number {
   loadLibc();
   return result(libc.openat(AT_FDCWD, cString(path), O_PATH | O_CLOEXEC, 0));
+}
+
+function openAt(directory: number, name: FileName): number {
+  return result(libc.openat(directory, cName(name), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0));
 }
 
 /** Does the same as {@linkcode openPath}, but opens a symbolic link itself. */

@@ -17,6 +17,7 @@ import {
   PR_CAP_AMBIENT_RAISE,
   PR_SET_DUMPABLE,
   PR_SET_NO_NEW_PRIVS,
+  R_OK,
   X_OK,
 } from "../libc/constants.ts";
 import { orThrow } from "../libc/errno.ts";
@@ -150,4 +151,10 @@ export function withoutLowPorts<T>(work: () => T): T {
 export function maySearch(path: string): number {
   loadLibc();
   return result(libc.faccessat(AT_FDCWD, cString(path), X_OK, 0));
+}
+
+/** Checks whether the real user and group ids may read the file at `path`: 0 or −errno. */
+export function mayRead(path: string): number {
+  loadLibc();
+  return result(libc.faccessat(AT_FDCWD, cString(path), R_OK, 0));
 }

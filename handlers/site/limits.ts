@@ -113,6 +113,8 @@ export const GLOB_WILDCARDS_MAX = 32;
 export const LISTING_ENTRIES_MAX = 1_000_000;
 /** Entries on one page of a listing. */
 export const LISTING_PAGE_ENTRIES_MAX = 500;
+/** Bytes of a README that are shown below a listing. */
+export const LISTING_README_BYTES_MAX: number = 64 * KIB;
 /**
  * The length of a time slice. A listing that takes longer is made in several, and other requests are served in between.
  */

@@ -18,6 +18,7 @@ import { FileCache } from "./cache/file_cache.ts";
 import type { Trace, Validation } from "./settings/site_options.ts";
 import { Forms } from "./responses/forms.ts";
 import { Authorization } from "./authorization.ts";
+import { ListedFiles } from "./responses/listed_files.ts";
 import { ListingBodies } from "./listing/listing_bodies.ts";
 import { Locator } from "./lookup/locator.ts";
 import { Lookup } from "./lookup/lookup.ts";
@@ -59,6 +60,7 @@ export class Site {
   readonly #locator: Locator;
   readonly #presenter: Presenter;
   readonly #listingBodies = new ListingBodies();
+  readonly #listedFiles: ListedFiles;
   readonly #fallbackFiles: FallbackFiles;
   /** Requests whose response is a pending promise. */
   #pending = 0;
@@ -105,7 +107,14 @@ export class Site {
     );
     this.#plain = new PlainErrors(this.#policy);
     this.#errors = new ErrorPages(settings.errorPages, this.#plain, this.#fallbackFiles);
-    this.#authorization = new Authorization(this.#rules, this.#errors);
+    const authorization = this.#authorization = new Authorization(this.#rules, this.#errors);
+    this.#listedFiles = new ListedFiles({
+      root,
+      rules: this.#rules,
+      locator,
+      hidden,
+      rulesFor: (url, location) => authorization.rulesFor(url, location),
+    });
   }
 
   /** Returns how many files are in memory, and the counters of the cache. */
@@ -256,6 +265,7 @@ export class Site {
     const listed = browse(path, request, {
       listings: this.#origin.listings,
       bodies: this.#listingBodies,
+      files: this.#listedFiles,
       rules: this.#rules,
       auth,
       givesTags: this.#settings.etag !== "off",

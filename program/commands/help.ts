@@ -14,7 +14,7 @@ const FLAG_COLUMNS = 29;
 
 const USAGE = `epollet [PORT] [ROOT] [flags]
 
-Serves the files below ROOT (${DEFAULT_SITE_SETTINGS.root}) on PORT (${DEFAULT_PORT}).`;
+Serves the directory or file ROOT (${DEFAULT_SITE_SETTINGS.root}) on PORT (${DEFAULT_PORT}).`;
 
 /** The flags of `-h`, in this order. */
 const COMMON: readonly string[] = "host spa browse compress cors header auth config check workers".split(" ");

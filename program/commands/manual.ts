@@ -122,7 +122,7 @@ export function manualPage(version: string): string {
     ),
     section(
       "DESCRIPTION",
-      `Serves the files below ${italic("ROOT")} (${plain(root)}) on ${
+      `Serves the directory or file ${italic("ROOT")} (${plain(root)}) on ${
         italic("PORT")
       } (${DEFAULT_PORT}) over HTTP.
 The argument that begins with a digit is the port, another one is the root.

@@ -2,12 +2,16 @@
  * Giving up root: `--user`.
  * @module
  */
+import { FileStatus } from "../../ffi/file/file_status.ts";
+import { AT_FDCWD } from "../../ffi/libc/constants.ts";
 import { describeErrno, EPERM, SystemError } from "../../ffi/libc/errno.ts";
+import { cString } from "../../ffi/libc/libc.ts";
 import {
   type Account,
   currentIds,
   findGroup,
   findUser,
+  mayRead,
   maySearch,
   setGroupIds,
   setGroups,
@@ -95,18 +99,19 @@ export function becomeUser(account: Account): void {
 }
 
 /**
- * Returns a warning for each of `roots` that `account` cannot search. This process has to run as that account
+ * Returns a warning for each of `roots` that `account` cannot search, or, of a file, cannot read. This process has to run as that account
  * already.
  */
 export function unreachable(account: Account, roots: readonly string[]): string[] {
   const lines: string[] = [];
+  const who = `User ${account.name ?? account.uid}`;
+  const file = new FileStatus();
   for (const root of new Set(roots)) {
-    const status = maySearch(root);
+    const isFile = file.read(AT_FDCWD, cString(root)) === 0 && file.isFile;
+    const status = isFile ? mayRead(root) : maySearch(root);
     if (status === 0) continue;
-    const who = `User ${account.name ?? account.uid}`;
-    lines.push(
-      `${who} cannot look into ${root}: ${describeErrno(-status)}: let that user search the directory`,
-    );
+    const [what, advice] = isFile ? ["read", "read it"] : ["look into", "search the directory"];
+    lines.push(`${who} cannot ${what} ${root}: ${describeErrno(-status)}: let that user ${advice}`);
   }
   return lines;
 }

@@ -5,13 +5,14 @@
  * Landlock binds a permission to the directory that was open at the time, not to a path. But a root may be replaced
  * while it is served: by another directory of the same name, or by a symbolic link that changes. So the directories
  * in which such a replacement happens ({@linkcode Way.holders}) are readable, too, unless that is `/`. The handler
- * still opens nothing outside of its root (openat2(2)).
+ * still opens nothing outside of its root (openat2(2)). A root that is a file is read in its directory, since the file
+ * may be replaced.
  * @module
  */
 import { describeErrno } from "../../ffi/libc/errno.ts";
 import { FileStatus } from "../../ffi/file/file_status.ts";
 import { landlockAbi, refusalsOf, Ruleset } from "../../ffi/process/landlock.ts";
-import { openPath, pathOf, walk } from "../../ffi/file/path_walk.ts";
+import { directoryOf, openPath, pathOf, walk } from "../../ffi/file/path_walk.ts";
 import { hideEnvironmentVariable, openMemoryMap } from "../../ffi/process/process.ts";
 import { close } from "../../ffi/socket/socket.ts";
 
@@ -28,7 +29,7 @@ export class Sandbox {
   readonly #logPaths: readonly string[] = [];
 
   /**
-   * Collects what may be accessed. `roots` are the directories that are served. `config` is the configuration file,
+   * Collects what may be accessed. `roots` are the directories and files that are served. `config` is the configuration file,
    * which a reload reads again: files of its directory can be read, but not listed. `logs` are the files that are
    * written. `certificates` are the files of certificates and keys, which are read again when they change: all of their
    * directories can be read.
@@ -67,17 +68,25 @@ export class Sandbox {
     const top = new FileStatus();
     withOpen(openPath("/"), (fd) => top.readDescriptor(fd));
     const paths: string[] = [];
-    for (const root of roots) {
+    const isTop = (fd: number) => statusOf(fd).isSameFile(top);
+    const allow = (root: string, mayBeTop: boolean) => {
       const { end, holders } = walk(root);
       try {
-        for (const directory of [end, ...holders.filter((holder) => !statusOf(holder).isSameFile(top))]) {
+        const isFile = !statusOf(end).isDirectory;
+        const isAllowed = !isFile && (mayBeTop || !isTop(end));
+        for (const directory of [...isAllowed ? [end] : [], ...holders.filter((holder) => !isTop(holder))]) {
           rules.allowReadingBelow(directory);
           paths.push(pathOf(directory));
         }
+        if (!isFile) return;
+        rules.allowReading(end);
+        paths.push(pathOf(end));
+        allow(directoryOf(root), false); // it may be replaced, too
       } finally {
         for (const fd of [end, ...holders]) close(fd);
       }
-    }
+    };
+    for (const root of roots) allow(root, true);
     return paths;
   }
 
@@ -128,12 +137,6 @@ export class Sandbox {
     if (scopes !== 0) refused.push("sends no signals");
     return `Landlock ABI ${this.#abi}: ${readable}, ${refused.join(", ")}`;
   }
-}
-
-/** Returns the directory that contains `path`. */
-function directoryOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "." : path.slice(0, slash + 1);
 }
 
 /** Calls `use` with `fd` and closes it. Returns null when `fd` is negative. */

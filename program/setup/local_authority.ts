@@ -9,7 +9,7 @@
  */
 import { FileStatus } from "../../ffi/file/file_status.ts";
 import { pathsOfMounts } from "../../ffi/file/mount_aliases.ts";
-import { isBelow, openPath } from "../../ffi/file/path_walk.ts";
+import { directoryOf, isBelow, openPath, pathOf } from "../../ffi/file/path_walk.ts";
 import { makePrivateDirectory, writePrivateFile } from "../../ffi/file/private_file.ts";
 import { readTextFile } from "../../ffi/file/text_file.ts";
 import { ENOENT, ENOTDIR, SystemError } from "../../ffi/libc/errno.ts";
@@ -99,9 +99,13 @@ function hasAuthority(directory: string): boolean {
   return fd !== -ENOENT && fd !== -ENOTDIR; // one that cannot be looked at counts
 }
 
-/** Returns true if one of two directories is the other one, or below it. A missing one counts as its nearest parent. */
+/**
+ * Returns true if one of two directories is the other one, or below it. A missing one counts as its nearest parent. A
+ * root that is a file counts if it is in the directory.
+ */
 function areNested(root: string, directory: string): boolean {
-  const outer = openPath(root);
+  const file = realFile(root);
+  const outer = openPath(file === null ? root : directoryOf(file));
   const inner = openNearest(directory);
   try {
     const [outerStatus, innerStatus] = [outer, inner.fd].map((fd) => {
@@ -109,11 +113,22 @@ function areNested(root: string, directory: string): boolean {
       return fd >= 0 && status.readDescriptor(fd) === 0 ? status : null;
     });
     if (!outerStatus?.isDirectory || !innerStatus?.isDirectory) return false;
-    return isBelow(inner.fd, outerStatus) || (inner.isItself && isBelow(outer, innerStatus));
+    const contains = file === null && isBelow(inner.fd, outerStatus);
+    return contains || (inner.isItself && isBelow(outer, innerStatus));
   } finally {
     if (outer >= 0) close(outer);
     if (inner.fd >= 0) close(inner.fd);
   }
+}
+
+/** Returns the path without links of a root that is a file; null for another one. */
+function realFile(root: string): string | null {
+  const fd = openPath(root);
+  if (fd < 0) return null;
+  const status = new FileStatus();
+  const path = status.readDescriptor(fd) === 0 && status.isFile ? pathOf(fd) : null;
+  close(fd);
+  return path;
 }
 
 /** Opens `path`, or the nearest directory above it that exists (O_PATH). */

@@ -6,6 +6,7 @@ import { nameOf } from "../../handlers/hosts/allowed_hosts.ts";
 import { Rehearsal } from "../../handlers/rehearsal.ts";
 import type { StaticOptions } from "../../handlers/static.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
+import { withRootFile } from "../../handlers/site/settings/root_file.ts";
 import type { SiteSettings } from "../../handlers/site/settings/site_settings.ts";
 import { redirectWarnings, rewriteWarnings } from "./rule_warnings.ts";
 import { type ConfigPath, placeOf } from "../config/config_place.ts";
@@ -75,7 +76,7 @@ function hasPagesOf(own: SiteSettings, top: SiteSettings): boolean {
 }
 
 async function missingPages({ host, settings }: AskedSite, sites: StaticOptions): Promise<Finding[]> {
-  const { spa, errorPages } = settings;
+  const { spa, errorPages } = withRootFile(settings);
   const pages = Object.entries(errorPages).map(([status, page]) =>
     [`page for ${status}`, page, ["errorPages", status]] as [string, string, ConfigPath]
   );

@@ -2,6 +2,7 @@
  * Warnings of `--check` about sites that are valid, but probably do not do what was intended.
  * @module
  */
+import { FileStatus } from "../../ffi/file/file_status.ts";
 import { pathOf, walk } from "../../ffi/file/path_walk.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import { describeAuth, describeShallow } from "../../handlers/site/rules/rule_reach.ts";
@@ -81,7 +82,7 @@ function isAsAtTop(host: SiteSettings, top: SiteSettings): boolean {
  * rules. Also about one root with different passwords, where one site's name avoids the other's password.
  */
 function overlaps(sites: readonly NamedSite[]): string[] {
-  const placed = sites.map((site) => ({ ...site, path: realPathOf(site.settings.root) }));
+  const placed = sites.map((site) => ({ ...site, ...placeOf(site.settings.root) }));
   const lines: string[] = [];
   for (const inner of placed) {
     for (const outer of placed) {
@@ -99,7 +100,9 @@ function overlaps(sites: readonly NamedSite[]): string[] {
       const path = inner.path.slice(base.length);
       if (/(^|\/)\.(?!well-known(\/|$))/.test(path)) continue; // a hidden name is not served
       lines.push(
-        `the root of ${inner.name}, ${inner.path}, is below that of ${outer.name}, ${outer.path}: its files are there, too, at /${path}/, by the rules of ${outer.name}`,
+        `the root of ${inner.name}, ${inner.path}, is below that of ${outer.name}, ${outer.path}: its files are there, too, at /${path}${
+          inner.isFile ? "" : "/"
+        }, by the rules of ${outer.name}`,
       );
     }
   }
@@ -107,17 +110,18 @@ function overlaps(sites: readonly NamedSite[]): string[] {
 }
 
 /**
- * Returns the root's path with symbolic links resolved. Returns null when the root is part of the program or cannot
- * be followed.
+ * Returns the root's path with symbolic links resolved, and whether it is a file. The path is null when the root is part
+ * of the program or cannot be followed.
  */
-function realPathOf(root: SiteSettings["root"]): string | null {
-  if (typeof root !== "string") return null;
+function placeOf(root: SiteSettings["root"]): { readonly path: string | null; readonly isFile: boolean } {
+  if (typeof root !== "string") return { path: null, isFile: false };
   try {
     const { end, holders } = walk(root);
-    const path = pathOf(end);
+    const status = new FileStatus();
+    const place = { path: pathOf(end), isFile: status.readDescriptor(end) === 0 && status.isFile };
     for (const fd of [end, ...holders]) close(fd);
-    return path;
+    return place;
   } catch {
-    return null; // the root was removed since it was opened
+    return { path: null, isFile: false }; // the root was removed since it was opened
   }
 }

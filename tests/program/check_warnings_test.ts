@@ -108,7 +108,7 @@ Deno.test("a mistake that only the start or --check can find names its line in t
   const rule = '{ "source": "/ok", "destination": "/" },\n{ "source": "/[z-a]", "destination": "/" }';
   const cases: [text: string, line: number, message: RegExp][] = [
     ['{ "port": 0,\n"root":\n"none" }', 2, /^Cannot open root none: ENOENT .*, or "root" in c\.json:2$/],
-    ['{ "root": "html",\n"hosts": {\n"A.example": {},\n"B.example": { "root": "file" } } }', 4, /ENOTDIR/],
+    ['{ "root": "html",\n"hosts": {\n"A.example": {},\n"B.example": { "root": "file/" } } }', 4, /ENOTDIR/],
     ['{ "root": "html",\n\n"user": "nosuchuser" }', 3, /^c\.json:3: Unknown user "nosuchuser"/],
     [
       '{ "root": "html",\n"port": 9090,\n"admin": 9090 }',

@@ -29,9 +29,20 @@ Deno.test("no site may be the authority's directory, be in it, or contain it, by
   Deno.mkdirSync(`${home.authority}/inner`);
   const link = `${site.root}-link`;
   Deno.symlinkSync(`${home.path}/.local`, link);
+  const key = `${home.authority}/authority.pem`;
+  Deno.symlinkSync(key, site.path("key"));
   try {
     for (
-      const root of [home.authority, `${home.authority}/inner`, home.path, `${home.path}/.local/`, link, "/"]
+      const root of [
+        home.authority,
+        `${home.authority}/inner`,
+        home.path,
+        `${home.path}/.local/`,
+        link,
+        "/",
+        key,
+        site.path("key"),
+      ]
     ) {
       await refused(root);
     }

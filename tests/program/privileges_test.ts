@@ -136,7 +136,7 @@ Deno.test("--user gives up root in every thread, and serves the files that the u
   assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
 });
 
-Deno.test("a root that the user cannot search is warned about", async () => {
+Deno.test("a root that the user cannot search, or a file as the root that it cannot read, is warned about", async () => {
   if (!IS_ROOT) return;
   using site = new Site({ "index.html": "hello" }); // for its owner only
   await using program = await Program.start(site.root, ["--user", "nobody"]);
@@ -147,6 +147,20 @@ Deno.test("a root that the user cannot search is warned about", async () => {
     `epollet: User nobody cannot look into ${site.root}: EACCES (permission denied): let that user ` +
     "search the directory\n";
   assertEquals([code, stderr], [0, expected]);
+
+  Deno.chmodSync(site.root, 0o755);
+  Deno.chmodSync(site.path("index.html"), 0o600);
+  await using ofFile = await Program.start(site.path("index.html"), ["--user", "nobody"]);
+  assertEquals((await exchange(ofFile.port, get("/"))).status, 403);
+  ofFile.kill("SIGTERM");
+  const { stderr: warning } = await ofFile.finish();
+  assertEquals(
+    warning,
+    `epollet: User nobody cannot read ${
+      site.path("index.html")
+    }: EACCES (permission denied): let that user ` +
+      "read it\n",
+  );
 });
 
 Deno.test("a process that gave up root can become neither root nor another user", async () => {

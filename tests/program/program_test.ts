@@ -62,7 +62,7 @@ Deno.test("usage errors are one line on standard error and exit 2", async () => 
         ["0", site.path("missing")],
         `Cannot open root ${site.path("missing")}: ENOENT (no such file or directory)`,
       ],
-      [["0", site.path("file")], `Cannot open root ${site.path("file")}: ENOTDIR (not a directory)`],
+      [["0", site.path("file/")], `Cannot open root ${site.path("file/")}: ENOTDIR (not a directory)`],
       [["0", "--host", "1.2.3.400"], 'Bad host "1.2.3.400"'],
     ] as const
   ) {

@@ -1,16 +1,16 @@
 /**
- * The HTML page of a listing, its JSON and its links: escaping, link targets, and the format of sizes and times.
+ * The HTML page of a listing, its JSON and its links: escaping, link targets, filter, grid, and the format of sizes and
+ * times.
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Listing, ListingEntry } from "../../handlers/site/listing/listing.ts";
-import {
-  LISTING_POLICY,
-  listingJson,
-  listingLinks,
-  listingPage as pageInSteps,
-  readableSize,
-} from "../../handlers/site/listing/listing_page.ts";
+import type { ListingContent } from "../../handlers/site/listing/listing_content.ts";
+import { readableSize } from "../../handlers/site/listing/listing_entries.ts";
+import { listingJson, listingLinks } from "../../handlers/site/listing/listing_json.ts";
+import { listingPage as pageInSteps } from "../../handlers/site/listing/listing_page.ts";
+import { DEFAULT_LISTING_QUERY } from "../../handlers/site/listing/listing_query.ts";
+import { GRID_POLICY, LISTING_POLICY } from "../../handlers/site/listing/listing_style.ts";
 
 const SECONDS = Date.UTC(2024, 0, 31, 12, 34, 56) / 1000;
 
@@ -22,19 +22,21 @@ function entry(name: string, more: Partial<ListingEntry> = {}): ListingEntry {
 
 function listing(entries: readonly ListingEntry[], more: Partial<Listing> = {}): Listing {
   return {
-    query: { sort: "name", order: "asc", page: 1 },
+    query: DEFAULT_LISTING_QUERY,
     pages: 1,
     total: entries.length,
+    unfiltered: more.total ?? entries.length,
     directories: entries.filter(({ isDirectory }) => isDirectory).length,
     offset: 0,
     entries,
     isTruncated: false,
+    readmes: [],
     ...more,
   };
 }
 
-function listingPage(listing: Listing, url: string): string {
-  const work = pageInSteps(listing, url);
+function listingPage(listing: Listing, url: string, more: Partial<ListingContent> = {}): string {
+  const work = pageInSteps({ listing, readme: null, pictures: new Set(), ...more }, url);
   let step = work.next();
   while (step.done !== true) step = work.next();
   return step.value;
@@ -82,7 +84,7 @@ Deno.test("any name is shown unchanged and leads to its file, whatever character
     assertEquals(decodeURIComponent(url.pathname), decodeURIComponent(`/d/${path}`), name);
     assertStringIncludes(page, `<bdi>${text}</bdi>`, name);
   });
-  assert(!page.includes("<img") && !page.includes("<script") && !/href="javascript/.test(page));
+  assert(!page.includes("<img") && page.match(/<script/g)?.length === 1 && !/href="javascript/.test(page));
 });
 
 Deno.test("a name that is not UTF-8 has its bytes in the link and a replacement character in the text", () => {
@@ -143,7 +145,10 @@ Deno.test("times are in UTC, for people and for machines; one that is out of ran
 });
 
 Deno.test("headers sort, and show which column is sorted", () => {
-  const page = listingPage(listing([entry("a")], { query: { sort: "size", order: "desc", page: 3 } }), "/");
+  const page = listingPage(
+    listing([entry("a")], { query: { ...DEFAULT_LISTING_QUERY, sort: "size", order: "desc", page: 3 } }),
+    "/",
+  );
   assertMatch(page, /<th scope="col"><a href="\.\/">Name<\/a><\/th>/);
   assertMatch(page, /aria-sort="descending"><a href="\?sort=size&amp;order=asc">Size<span[^>]*> ↓<\/span>/);
   assertStringIncludes(page, 'href="?sort=time&amp;order=desc"');
@@ -156,18 +161,18 @@ Deno.test("pages are linked to each other, in the page and in the field Link", (
   const entries = Array.from({ length: 500 }, (_, i) => entry(`${i}`));
   const on = (page: number, sort: "name" | "time" = "name") =>
     listing(entries, {
-      query: { sort, order: "asc", page },
+      query: { ...DEFAULT_LISTING_QUERY, sort, page },
       pages: 100,
       total: 50_000,
       offset: (page - 1) * 500,
     });
   assertStringIncludes(listingPage(on(2), "/d/"), "<span>501–1,000 of 50,000</span>");
-  const navigation = (page: string) => hrefsOf(page.slice(page.indexOf("<nav")));
+  const navigation = (page: string) => hrefsOf(page.slice(page.indexOf('<nav aria-label="Pages"')));
   assertEquals(navigation(listingPage(on(2), "/d/")), ["./", "./", "?page=3", "?page=100"]);
   assertEquals(navigation(listingPage(on(1), "/d/")), ["?page=2", "?page=100"]);
   const byTime = "?sort=time&amp;order=asc";
   assertEquals(navigation(listingPage(on(100, "time"), "/d/")), [byTime, `${byTime}&amp;page=99`]);
-  assert(!listingPage(listing(entries), "/").includes("<nav"));
+  assert(!listingPage(listing(entries), "/").includes('aria-label="Pages"'));
 
   assertEquals(listingLinks(listing(entries), "/d/"), null);
   assertEquals(listingLinks(on(1), "/d/"), '</d/?page=2>; rel="next", </d/?page=100>; rel="last"');
@@ -193,15 +198,104 @@ Deno.test("JSON has the keys of nginx, and a URL for each entry, whatever its na
   assertEquals(json[2]!.href, "./javascript:x");
 });
 
-Deno.test("the page's policy allows its style, and the page requests nothing else", async () => {
+/** Decodes the references that the page has. */
+function plain(html: string): string {
+  return html.replaceAll("&lt;", "<").replaceAll("&quot;", '"').replaceAll("&#39;", "'").replaceAll(
+    "&amp;",
+    "&",
+  );
+}
+
+Deno.test("filter, view and order stay together in every link, and in the form", () => {
+  const query = {
+    ...DEFAULT_LISTING_QUERY,
+    filter: '"é<&',
+    view: "grid",
+    sort: "size",
+    order: "desc",
+    page: 2,
+  } as const;
+  const entries = [entry("a.png"), entry("b", { isDirectory: true })];
+  const page = listingPage(listing(entries, { query, pages: 3, total: 1200, offset: 500 }), "/d/");
+  const own = "?q=%22%C3%A9%3C%26";
+  const bar = page.slice(page.indexOf('<div class="bar">'), page.indexOf("<ul"));
+  assertEquals(hrefsOf(bar).map(plain), [
+    `${own}&view=grid`,
+    `${own}&view=grid&sort=size&order=asc`,
+    `${own}&view=grid&sort=time&order=desc`,
+    `${own}&sort=size&order=desc`,
+  ]);
+  assertStringIncludes(bar, 'value="&quot;é&lt;&amp;"');
+  assertEquals(
+    Array.from(bar.matchAll(/type="hidden" name="(\w+)" value="(\w+)"/g), ([, ...pair]) => pair.join("=")),
+    [
+      "view=grid",
+      "sort=size",
+      "order=desc",
+    ],
+  );
+  const pages = hrefsOf(page.slice(page.indexOf('aria-label="Pages"'))).map(plain);
+  assertEquals(pages[0], `${own}&view=grid&sort=size&order=desc`);
+  assertEquals(pages.at(-1), `${own}&view=grid&sort=size&order=desc&page=3`);
+  assertStringIncludes(page, "“<bdi>&quot;é&lt;&amp;</bdi>”");
+  assertEquals(hrefsOf(page.slice(page.indexOf("<p>"))).map(plain)[0], "?view=grid&sort=size&order=desc");
+  const none = listing([], { query: { ...DEFAULT_LISTING_QUERY, filter: "x" }, unfiltered: 7 });
+  assertStringIncludes(listingPage(none, "/"), "No name has “<bdi>x</bdi>”, of 7.");
+});
+
+Deno.test("a grid has pictures that load late, of those files only that are given; a list offers it where it has images", () => {
+  const entries = [entry("d.png", { isDirectory: true }), entry("a:b.png"), entry("b.jpg"), entry("c.txt")];
+  const query = { ...DEFAULT_LISTING_QUERY, view: "grid" } as const;
+  const page = listingPage(listing(entries, { query }), "/x/", { pictures: new Set(["a:b.png"]) });
+  const images = Array.from(page.matchAll(/<img [^>]*>/g), ([tag]) => tag);
+  assertEquals(images, ['<img src="./a:b.png" alt="" loading="lazy" decoding="async">']);
+  assertEquals(targets(`<tbody>${page.slice(page.indexOf("<ul"))}`, "http://x/x/"), [
+    "http://x/",
+    "http://x/x/d.png/",
+    "http://x/x/a:b.png",
+    "http://x/x/b.jpg",
+    "http://x/x/c.txt",
+  ]);
+  assertStringIncludes(listingPage(listing(entries), "/x/"), '<a href="?view=grid">Grid</a>');
+  assert(!listingPage(listing([entries[0]!, entries[3]!]), "/x/").includes("Grid"));
+});
+
+Deno.test("a README is shown as text below the entries, with a link to all of it", () => {
+  const text = "# A <b>\r\n\tB & C\x1b[0m\rD</pre><script>";
+  const page = listingPage(listing([entry("README.md")]), "/", {
+    readme: { name: "README.md", text, isWhole: false },
+  });
+  assert(page.indexOf("<table>") < page.indexOf("<pre>"));
+  assertStringIncludes(page, "<pre>\n# A &lt;b&gt;\n\tB &amp; C\u241b[0m\nD&lt;/pre&gt;&lt;script&gt;</pre>");
+  assertStringIncludes(page, '<a href="README.md">Show the whole file</a>');
+  assertEquals(page.match(/<script/g)?.length, 1);
+});
+
+Deno.test("an empty root has neither table nor filter; an empty folder leads up", () => {
+  assert(!/<table|<form|<ul/.test(listingPage(listing([]), "/")));
+  assertStringIncludes(listingPage(listing([]), "/a/"), '<a href="../">');
+});
+
+Deno.test("the page's policy allows its style and its script, and the page requests nothing else", async () => {
   const page = listingPage(listing([entry("a"), entry("d", { isDirectory: true })]), "/x/");
-  const styles = Array.from(page.matchAll(/<style>([^]*?)<\/style>/g), ([, style]) => style);
-  assertEquals(styles.length, 1);
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(styles[0]));
-  const hash = btoa(String.fromCharCode(...new Uint8Array(digest)));
-  assertStringIncludes(LISTING_POLICY, `style-src 'sha256-${hash}'`, `the style's hash is ${hash}`);
+  for (const element of ["style", "script"]) {
+    const contents = Array.from(
+      page.matchAll(new RegExp(`<${element}>([^]*?)</${element}>`, "g")),
+      ([, text]) => text,
+    );
+    assertEquals(contents.length, 1);
+    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(contents[0]));
+    const hash = btoa(String.fromCharCode(...new Uint8Array(digest)));
+    assertStringIncludes(
+      LISTING_POLICY,
+      `${element}-src 'sha256-${hash}'`,
+      `the hash of the ${element} is ${hash}`,
+    );
+  }
   assertStringIncludes(LISTING_POLICY, "default-src 'none'");
-  assert(!/<script| style=| on\w+=|src=|url\(|@import/.test(page), "something that the policy forbids");
+  assertEquals(GRID_POLICY, `${LISTING_POLICY}; img-src 'self'`);
+  const markup = page.replace(/<script>[^]*?<\/script>/, "");
+  assert(!/<script| style=| on\w+=|src=|url\(|@import/.test(markup), "something that the policy forbids");
   assertStringIncludes(page, '<html lang="en">');
   assertStringIncludes(page, '<meta name="robots" content="noindex">');
 });

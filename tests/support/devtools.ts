@@ -16,6 +16,19 @@ interface Message {
   readonly error?: { readonly message: string };
 }
 
+/** The codes of keys that are no characters, as browsers number them. */
+const KEY_CODES: Readonly<Record<string, number>> = {
+  Backspace: 8,
+  Enter: 13,
+  Escape: 27,
+  End: 35,
+  Home: 36,
+  ArrowLeft: 37,
+  ArrowUp: 38,
+  ArrowRight: 39,
+  ArrowDown: 40,
+};
+
 /** A page of a browser without a window; `await using` ends it. */
 export class Page implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
@@ -94,6 +107,24 @@ export class Page implements AsyncDisposable {
       deviceScaleFactor: 1,
       mobile: false,
     });
+  }
+
+  /** Presses a key such as `ArrowDown` or `/`. */
+  async press(key: string): Promise<void> {
+    const text = key === "Enter" ? "\r" : key.length === 1 ? key : undefined;
+    const code = key.length === 1 ? {} : { code: key, windowsVirtualKeyCode: KEY_CODES[key] };
+    await this.#ask("Input.dispatchKeyEvent", {
+      type: text === undefined ? "rawKeyDown" : "keyDown",
+      key,
+      ...(text === undefined ? {} : { text }),
+      ...code,
+    });
+    await this.#ask("Input.dispatchKeyEvent", { type: "keyUp", key, ...code });
+  }
+
+  /** Types a text where the focus is. */
+  async type(text: string): Promise<void> {
+    await this.#ask("Input.insertText", { text });
   }
 
   /** Returns a screenshot as PNG. */

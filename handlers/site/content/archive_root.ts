@@ -11,6 +11,7 @@ import { bytesWithHeadRoom } from "../../../server/http/head_room.ts";
 import type { ArchiveEntry, SiteArchive } from "../files/archive.ts";
 import type { FindContent, Loaded, Loader } from "./loader.ts";
 import { OpenFile } from "../files/open_files.ts";
+import type { FileStart } from "../files/read_file.ts";
 import type { Variant } from "../cache/resource.ts";
 import type { Found, Root, SiteDirectory, Spelling } from "../files/root.ts";
 
@@ -26,6 +27,10 @@ export class ArchiveRoot implements Root {
 
   constructor(archive: SiteArchive) {
     this.#archive = archive;
+  }
+
+  mayHave(): boolean {
+    return true;
   }
 
   /** Returns the entry at `path`; undefined when there is none. */
@@ -53,6 +58,18 @@ export class ArchiveRoot implements Root {
 
   spellingOf(): Spelling {
     return "exact";
+  }
+
+  mayRead(path: PathBytes): boolean {
+    return this.find(path)?.kind === "file";
+  }
+
+  readStart(path: PathBytes, bytesMax: number): FileStart | null {
+    const entry = this.find(path);
+    if (entry?.kind !== "file") return null;
+    const bytes = new Uint8Array(Math.min(entry.size, bytesMax));
+    const isRead = this.#archive.read(entry, bytes, 0) === bytes.length;
+    return isRead ? { bytes, isWhole: entry.size <= bytesMax } : null;
   }
 
   openDirectory(path: PathBytes): SiteDirectory | number {

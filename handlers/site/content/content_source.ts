@@ -5,16 +5,17 @@
 import { EBADF } from "../../../ffi/libc/errno.ts";
 import type { PathBytes } from "../../../ffi/file/file.ts";
 import { pathOf } from "../../../ffi/file/path_walk.ts";
-import type { SiteSettings } from "../settings/site_settings.ts";
 import type { RootSnapshot } from "../../../server/metrics/statistics.ts";
 import { printable } from "../../../server/usage_error.ts";
 import { generationOf } from "./generations.ts";
+import type { ServedSettings } from "../settings/root_file.ts";
 import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../limits.ts";
 import { SiteArchive } from "../files/archive.ts";
 import { ArchiveLoader, ArchiveRoot } from "./archive_root.ts";
 import { CacheMemory } from "../cache/cache_memory.ts";
 import { EntityTags } from "../cache/entity_tags.ts";
 import { HiddenFile } from "../lookup/hidden_file.ts";
+import { textOf } from "../listing/natural_order.ts";
 import { Listings } from "../listing/listing.ts";
 import { FileLoader, type Loader } from "./loader.ts";
 import type { Root } from "../files/root.ts";
@@ -22,6 +23,7 @@ import { describeRefusedCalls } from "./refused_calls.ts";
 import type { SiteOptions, Validation } from "../settings/site_options.ts";
 import { SiteRoot } from "../files/directory_root.ts";
 import { RootWay } from "../watch/root_way.ts";
+import { FileRoot } from "../files/file_root.ts";
 import { WatchTree } from "../watch/watch_tree.ts";
 
 /** A root that was opened, with what its kind (directory or archive) needs. */
@@ -43,7 +45,7 @@ interface Opened {
 }
 
 /** The settings that have to be the same for sites to share their content. */
-type ContentSettings = Pick<SiteSettings, "root" | "isRootConfined" | "etag">;
+type ContentSettings = Pick<ServedSettings, "root" | "rootFile" | "isRootConfined" | "etag">;
 
 /**
  * A root with its watches, tags, listings and cache memory, shared by all sites that are served from it. It is closed
@@ -65,7 +67,10 @@ export class ContentSource {
   #holders = 0;
   #isOpen = true;
 
-  /** @throws {SystemError} when the root cannot be opened: `Cannot open root ./html: ENOENT (…)`. */
+  /**
+   * @throws {SystemError} when the root cannot be opened: `Cannot open root ./html: ENOENT (…)`.
+   * @throws {TypeError} when the root is the configuration file
+   */
   constructor(settings: ContentSettings, options: SiteOptions) {
     const opened = open(settings, options);
     const { root, tree, reopen } = opened;
@@ -78,6 +83,12 @@ export class ContentSource {
     this.fileBytesMax = opened.fileBytesMax;
     this.memory = new CacheMemory(options.cacheSize ?? CACHE_BYTES_MAX);
     const hidden = this.hidden = new HiddenFile(options.config ?? null, root);
+    const { rootFile } = settings;
+    if (rootFile !== undefined && hidden.is([rootFile])) {
+      this.tree?.close();
+      root.close();
+      throw new TypeError(`Bad root: ${textOf(rootFile)} is the configuration, which is never served`);
+    }
     this.listings = new Listings(root, (names) => hidden.is(names));
     this.tags = new EntityTags(settings.etag, (path) => this.#isOpen ? reopen(path) : -EBADF);
   }
@@ -100,22 +111,27 @@ export class ContentSource {
 
 /** Returns a key that is the same for two sites that can share their content. New archives are added to `archives`. */
 export function contentKeyOf(
-  { root, isRootConfined, etag }: ContentSettings,
+  { root, rootFile, isRootConfined, etag }: ContentSettings,
   archives: SiteArchive[],
 ): string {
   const limits = `${etag} ${isRootConfined ? "confined" : "free"}`;
-  if (typeof root === "string") return `${limits} ${SiteRoot.pathOf(root)}`;
+  if (typeof root === "string") {
+    return `${limits} ${SiteRoot.pathOf(root)}${rootFile === undefined ? "" : `\0${rootFile}`}`;
+  }
   if (!archives.includes(root)) archives.push(root);
   return `${limits} ${archives.indexOf(root)}`;
 }
 
-function open({ root: source, isRootConfined = false }: ContentSettings, options: SiteOptions): Opened {
+function open(settings: ContentSettings, options: SiteOptions): Opened {
+  const { root: source, rootFile, isRootConfined = false } = settings;
   const { cacheSize = CACHE_BYTES_MAX, cacheFileSize = CACHED_FILE_BYTES_MAX } = options;
   // A file that does not fit into the cache is sent from disk: else it would be read into memory for each request.
   const fileBytesMax = cacheSize === 0 ? -1 : Math.min(cacheFileSize, cacheSize);
-  return source instanceof SiteArchive
-    ? openArchive(source, fileBytesMax)
-    : openDirectory(source, isRootConfined, fileBytesMax, options);
+  if (source instanceof SiteArchive) return openArchive(source, fileBytesMax);
+  const root = rootFile === undefined
+    ? new SiteRoot(source, isRootConfined)
+    : new FileRoot(source, rootFile, isRootConfined);
+  return openOnDisk(source, root, fileBytesMax, options);
 }
 
 function openArchive(archive: SiteArchive, fileBytesMax: number): Opened {
@@ -133,13 +149,12 @@ function openArchive(archive: SiteArchive, fileBytesMax: number): Opened {
   };
 }
 
-function openDirectory(
+function openOnDisk(
   path: string,
-  isConfined: boolean,
+  root: SiteRoot | FileRoot,
   fileBytesMax: number,
   { validate = "auto", onWarning = () => {} }: SiteOptions,
 ): Opened {
-  const root = new SiteRoot(path, isConfined);
   let tree = validate === "auto" || validate === "inotify"
     ? new WatchTree(root, validate === "inotify", onWarning)
     : null;

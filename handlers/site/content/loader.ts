@@ -3,6 +3,7 @@
  * @module
  */
 import { ELOOP } from "../../../ffi/libc/errno.ts";
+import type { PathBytes } from "../../../ffi/file/file.ts";
 import { FileStatus } from "../../../ffi/file/file_status.ts";
 import { close } from "../../../ffi/socket/socket.ts";
 import { bodyMemory } from "../../../server/http/body_memory.ts";
@@ -10,7 +11,7 @@ import type { FileContent } from "../cache/file_content.ts";
 import type { Seen } from "../lookup/lookup.ts";
 import { type Listen, OpenFile } from "../files/open_files.ts";
 import type { Resource, Variant } from "../cache/resource.ts";
-import { readWhole, type SiteRoot } from "../files/directory_root.ts";
+import { readWhole } from "../files/read_file.ts";
 import type { WatchTree } from "../watch/watch_tree.ts";
 import { WriteEvents } from "../watch/write_events.ts";
 
@@ -50,9 +51,17 @@ export interface Loader {
   watch(resource: Resource, seen: Seen): boolean;
 }
 
-/** The loader for files of a directory. */
+/** The root of the files that {@linkcode FileLoader} opens. Both functions return a descriptor or −errno. */
+export interface OpeningRoot {
+  /** Opens the file at `path`, following links. */
+  open(path: PathBytes): number;
+  /** Opens the file at `path`, or returns −ELOOP when there is a link on the path. */
+  openWithoutLinks(path: PathBytes): number;
+}
+
+/** The loader for files on disk. */
 export class FileLoader implements Loader {
-  readonly #root: SiteRoot;
+  readonly #root: OpeningRoot;
   readonly #tree: WatchTree | null;
   readonly #fileBytesMax: number;
   readonly #listen: Listen;
@@ -61,7 +70,7 @@ export class FileLoader implements Loader {
    * `tree` is null when files are not watched. `fileBytesMax` is the size of the largest file that is read into memory,
    * or −1.
    */
-  constructor(root: SiteRoot, tree: WatchTree | null, fileBytesMax: number) {
+  constructor(root: OpeningRoot, tree: WatchTree | null, fileBytesMax: number) {
     this.#root = root;
     this.#tree = tree;
     this.#fileBytesMax = fileBytesMax;

@@ -14,7 +14,6 @@ import {
   openPathBeneathByWalking,
   openPathBeneathWithoutLinks,
   type PathBytes,
-  readAt,
   readsAsPermitted,
 } from "../../../ffi/file/file.ts";
 import { FileStatus } from "../../../ffi/file/file_status.ts";
@@ -28,10 +27,10 @@ import {
   workingDirectory,
 } from "../../../ffi/file/path_walk.ts";
 import { close } from "../../../ffi/socket/socket.ts";
-import { bytesWithHeadRoom } from "../../../server/http/head_room.ts";
 import { printable } from "../../../server/usage_error.ts";
 import { partsOf, pathInside } from "./inner_links.ts";
 import { ListedNames } from "./listed_names.ts";
+import { type FileStart, readStart } from "./read_file.ts";
 import { rootDescriptors, RootDirectory } from "./root_directory.ts";
 import type { Found, Root, SiteDirectory, Spelling } from "./root.ts";
 
@@ -95,6 +94,10 @@ export class SiteRoot implements Root {
   }
 
   readonly #openHere = () => this.openPath(HERE);
+
+  mayHave(): boolean {
+    return true;
+  }
 
   /** Opens the file or directory at `path`, following links inside of the root. Returns a descriptor or −errno. */
   open(path: PathBytes): number {
@@ -176,6 +179,22 @@ export class SiteRoot implements Root {
     return this.#listed.spellingOf(names, exact);
   }
 
+  mayRead(path: PathBytes): boolean {
+    const fd = this.open(path);
+    if (fd >= 0) close(fd);
+    return fd >= 0;
+  }
+
+  readStart(path: PathBytes, bytesMax: number): FileStart | null {
+    const fd = this.open(path);
+    if (fd < 0) return null;
+    try {
+      return readStart(fd, bytesMax);
+    } finally {
+      close(fd);
+    }
+  }
+
   openDirectory(path: PathBytes): SiteDirectory | number {
     const fd = this.open(path);
     return fd < 0 ? fd : new OpenDirectory(fd);
@@ -224,23 +243,6 @@ function absoluteNamesOf(path: FileName | null): readonly FileName[] | null {
   if (path === null || !path.startsWith("/")) return null;
   const names = partsOf(path).filter((name) => name !== ".");
   return names.includes("..") ? null : names;
-}
-
-/**
- * Reads a whole file, and reads it again when it has changed meanwhile, at most three times. `status` becomes the state
- * that was read. Returns null when the file keeps changing, cannot be read, or grows beyond `bytesMax`.
- */
-export function readWhole(fd: number, status: FileStatus, bytesMax: number): Uint8Array<ArrayBuffer> | null {
-  const after = new FileStatus();
-  for (let attempt = 0; attempt < 3; attempt++) {
-    const content = bytesWithHeadRoom(status.size);
-    const count = readAt(fd, content, 0);
-    if (after.readDescriptor(fd) < 0) return null;
-    if (count === content.length && after.equals(status)) return content;
-    status.copyFrom(after);
-    if (status.size > bytesMax) return null;
-  }
-  return null;
 }
 
 /** Returns `path`, or `path/name`, with a NUL at its end. */

@@ -102,3 +102,22 @@ export function isCompressible(mediaType: string, size: number): boolean {
   return type.startsWith("text/") || type.endsWith("+json") || type.endsWith("+xml") ||
     COMPRESSIBLE_TYPES.has(type);
 }
+
+/** The types of images that every browser shows. */
+const PICTURES = new Set([
+  "image/apng",
+  "image/avif",
+  "image/bmp",
+  "image/gif",
+  "image/jpeg",
+  "image/png",
+  "image/svg+xml",
+  "image/webp",
+  "image/x-icon",
+  "image/vnd.microsoft.icon",
+]);
+
+/** Returns true when browsers show a file called `name` as an image. */
+export function isPicture(name: string): boolean {
+  return PICTURES.has(mediaTypeOf(name));
+}

@@ -8,6 +8,7 @@ import type { EntryKind } from "../../../ffi/file/directory.ts";
 import type { PathBytes } from "../../../ffi/file/file.ts";
 import type { FileStatus } from "../../../ffi/file/file_status.ts";
 import type { FileName } from "../../../ffi/file/inotify.ts";
+import type { FileStart } from "./read_file.ts";
 
 /**
  * The kind of what a path leads to; "other" is a FIFO, a socket or a device. −errno when the path cannot be followed.
@@ -27,6 +28,8 @@ export interface Root {
   readonly followsLinks: boolean;
   /** True when the root's path leads to another directory by now. */
   readonly isReplaced: boolean;
+  /** Returns false when nothing can ever be served at the path `names`, so that no file is looked at for it. */
+  mayHave(names: readonly FileName[]): boolean;
   /**
    * Returns the kind of what is at `path`, without opening it, or −errno. Fills `status`. Links are followed inside of
    * the root; a link out of it is −EXDEV, whether its target exists or not.
@@ -41,6 +44,10 @@ export interface Root {
    * bytes and are not checked. Others that compare bytes are added to it.
    */
   spellingOf(names: readonly FileName[], exact: Set<string>): Spelling | number;
+  /** Returns true when the file at `path` can be opened for reading. */
+  mayRead(path: PathBytes): boolean;
+  /** Reads at most `bytesMax` bytes of the file at `path`. Null when it cannot be read, or keeps changing. */
+  readStart(path: PathBytes, bytesMax: number): FileStart | null;
   /** Opens a directory for its names. Returns −errno when it cannot be opened. */
   openDirectory(path: PathBytes): SiteDirectory | number;
   /** Closes the root. Work that is still going on, such as a listing, finds nothing afterwards. */

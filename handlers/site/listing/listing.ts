@@ -17,6 +17,7 @@ import { FileStatus } from "../../../ffi/file/file_status.ts";
 import type { FileName } from "../../../ffi/file/inotify.ts";
 import { CACHE_SETTLE_SECONDS, LISTING_ENTRIES_MAX } from "../limits.ts";
 import { ListingMemory, type SortedNames } from "./listing_memory.ts";
+import { filtered, type Sequence } from "./listing_filter.ts";
 import { countOf, orderOf, STATUSES_PER_STEP } from "./listing_order.ts";
 import { type ListingQuery, pageRange } from "./listing_query.ts";
 import { bytesOf, inNaturalOrder } from "./natural_order.ts";
@@ -42,6 +43,8 @@ export interface Listing {
   readonly pages: number;
   /** The number of entries on all pages. */
   readonly total: number;
+  /** The same without the filter. */
+  readonly unfiltered: number;
   /** How many of these are directories. */
   readonly directories: number;
   /** The number of entries before this page. */
@@ -49,6 +52,8 @@ export interface Listing {
   readonly entries: readonly ListingEntry[];
   /** True when the directory has more than {@linkcode LISTING_ENTRIES_MAX} names. Those beyond are left out. */
   readonly isTruncated: boolean;
+  /** The files that may be shown below the listing, the first choice first. */
+  readonly readmes: readonly FileName[];
 }
 
 const WELL_KNOWN = ".well-known";
@@ -150,6 +155,7 @@ export class Listings {
     let directories: FileName[] = [];
     let files: FileName[] = [];
     const others: FileName[] = [];
+    const readmes: FileName[] = [];
     const names = [...directory.names, ""];
     let count = 0;
     for (let taken = 1; taken > 0;) {
@@ -160,6 +166,7 @@ export class Listings {
         names[names.length - 1] = name;
         if (this.#isHidden(names)) return;
         if (++count > LISTING_ENTRIES_MAX) return;
+        if (isReadme(name)) readmes.push(name);
         (kind === "file" ? files : kind === "directory" ? directories : others).push(name);
       });
       if (taken < 0) return statusOfErrno(-taken);
@@ -185,6 +192,7 @@ export class Listings {
       links,
       orders: new Map(),
       isTruncated: count > LISTING_ENTRIES_MAX,
+      readmes: inOrder(readmes.filter((name) => files.includes(name))),
       hasOthers: others.length > 0,
     };
   }
@@ -197,7 +205,8 @@ export class Listings {
       const at = group === directories ? index : index - directories.length;
       return group[isUp ? at : group.length - 1 - at]!;
     };
-    return yield* this.#page(directory, sorted, query, nameAt, directories.length, files.length);
+    const all = { nameAt, directories: directories.length, files: files.length };
+    return yield* this.#page(directory, sorted, query, all);
   }
 
   *#pageByStatus(directory: Directory, sorted: SortedNames, query: ListingQuery): Generator<void, Listing> {
@@ -209,21 +218,19 @@ export class Listings {
       const at = index < foldersCount ? index : index - foldersCount;
       return names[order === null ? at : order[at]!]!;
     };
-    return yield* this.#page(directory, sorted, query, nameAt, foldersCount, countOf(files));
+    const all = { nameAt, directories: foldersCount, files: countOf(files) };
+    return yield* this.#page(directory, sorted, query, all);
   }
 
-  /**
-   * Makes the page of `query`. There are `directories` and `files` entries, whose names `nameAt` returns in their
-   * order.
-   */
+  /** Makes the page of `query` of `all`, the entries in their order. */
   *#page(
     directory: Directory,
-    { links, isTruncated }: SortedNames,
+    { links, isTruncated, readmes }: SortedNames,
     query: ListingQuery,
-    nameAt: (index: number) => FileName,
-    directories: number,
-    files: number,
+    all: Sequence,
   ): Generator<void, Listing> {
+    const { nameAt, directories, files } = yield* filtered(all, query.filter);
+    const unfiltered = all.directories + all.files;
     const total = directories + files;
     const { page, pages, offset, end } = pageRange(query, total);
     const entries: ListingEntry[] = [];
@@ -236,7 +243,17 @@ export class Listings {
       }
       if (i % STATUSES_PER_STEP === STATUSES_PER_STEP - 1) yield;
     }
-    return { query: { ...query, page }, pages, total, directories, offset, entries, isTruncated };
+    return {
+      query: { ...query, page },
+      pages,
+      total,
+      unfiltered,
+      directories,
+      offset,
+      entries,
+      isTruncated,
+      readmes,
+    };
   }
 
   /** Returns the status of an entry. Null when the entry is gone, or has become something that is not listed. */
@@ -261,6 +278,17 @@ interface Directory {
   readonly path: Uint8Array;
   readonly names: readonly FileName[];
   readonly guard: Guard | null;
+}
+
+/** True for the name of a file that a listing shows as text below it: README.md, README.txt, in any case. */
+function isReadme(name: FileName): boolean {
+  return name.length <= "README.txt".length && /^readme\.(md|txt)$/i.test(name);
+}
+
+/** Sorts the names of such files: Markdown first. */
+function inOrder(readmes: FileName[]): FileName[] {
+  const isText = (name: FileName) => Number(/txt$/i.test(name));
+  return readmes.sort((a, b) => isText(a) - isText(b) || (a < b ? -1 : 1));
 }
 
 /** Returns those of `names` that `guard` does not hide. */

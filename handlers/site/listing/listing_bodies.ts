@@ -4,7 +4,7 @@
  * @module
  */
 import { LISTING_BODIES_BYTES_MAX, LISTING_BODIES_MAX } from "../../../server/limits.ts";
-import type { Listing } from "./listing.ts";
+import { isEqualContent, type ListingContent } from "./listing_content.ts";
 
 /** A listing as HTML or JSON, and the entity tag of these bytes. */
 export interface ListingBody {
@@ -13,7 +13,7 @@ export interface ListingBody {
 }
 
 interface Remembered extends ListingBody {
-  readonly listing: Listing;
+  readonly content: ListingContent;
 }
 
 /** The bodies of recent listings, and of those that responses still hold. */
@@ -24,22 +24,22 @@ export class ListingBodies {
   /** By tag. The reference is weak: a buffer stays as long as a response or `#remembered` holds it. */
   readonly #buffers = new Map<string, WeakRef<ArrayBuffer>>();
 
-  /** Returns the body that was made of an equal listing. Null when there is none. */
-  find(key: string, listing: Listing): ListingBody | null {
+  /** Returns the body that was made of an equal content. Null when there is none. */
+  find(key: string, content: ListingContent): ListingBody | null {
     const known = this.#remembered.get(key);
-    if (known === undefined || !isEqual(known.listing, listing)) return null;
+    if (known === undefined || !isEqualContent(known.content, content)) return null;
     this.#remembered.delete(key);
     this.#remembered.set(key, known);
     return known;
   }
 
   /**
-   * Remembers `body`, which was made of `listing`. Returns the body to send, which shares its bytes with an equal one.
+   * Remembers `body`, which was made of `content`. Returns the body to send, which shares its bytes with an equal one.
    */
-  add(key: string, listing: Listing, body: Uint8Array<ArrayBuffer>, tag: string): ListingBody {
+  add(key: string, content: ListingContent, body: Uint8Array<ArrayBuffer>, tag: string): ListingBody {
     const bytes = this.#share(tag, body);
     this.#forget(key);
-    this.#remembered.set(key, { bytes, tag, listing });
+    this.#remembered.set(key, { bytes, tag, content });
     this.#bytes += bytes.length;
     for (const oldest of this.#remembered.keys()) {
       if (this.#bytes <= LISTING_BODIES_BYTES_MAX && this.#remembered.size <= LISTING_BODIES_MAX) break;
@@ -74,14 +74,4 @@ export class ListingBodies {
       this.#buffers.delete(tag);
     }
   }
-}
-
-function isEqual(one: Listing, other: Listing): boolean {
-  const { entries } = other;
-  return one.total === other.total && one.directories === other.directories && one.offset === other.offset &&
-    one.isTruncated === other.isTruncated && one.entries.length === entries.length &&
-    one.entries.every(({ name, isDirectory, size, modifiedSeconds }, i) =>
-      name === entries[i]!.name && isDirectory === entries[i]!.isDirectory && size === entries[i]!.size &&
-      modifiedSeconds === entries[i]!.modifiedSeconds
-    );
 }

@@ -31,6 +31,8 @@ export interface SortedNames {
   readonly orders: Map<string, Order>;
   /** True when there were more names. */
   readonly isTruncated: boolean;
+  /** The files among these that may be shown below a listing, the first choice first. */
+  readonly readmes: readonly FileName[];
 }
 
 interface Remembered {

@@ -1,54 +1,41 @@
 /**
- * A listing as an HTML page without scripts and external files, or as JSON; and the Link field to the other pages.
+ * A listing as an HTML page without external files. It works without its script, which adds the filter in place and the
+ * keys.
  * @module
  */
 import { escape } from "../../../server/std.ts";
-import type { FileName } from "../../../ffi/file/inotify.ts";
-import type { Listing, ListingEntry } from "./listing.ts";
-import type { ListingQuery } from "./listing_query.ts";
+import type { Listing } from "./listing.ts";
+import type { ListingContent, Readme } from "./listing_content.ts";
+import {
+  grouped,
+  hrefOf,
+  ICONS,
+  linesFor,
+  PARENT_ROW,
+  PARENT_TILE,
+  rowOf,
+  textFor,
+  tileOf,
+} from "./listing_entries.ts";
+import { otherPages } from "./listing_json.ts";
+import { formatListingQuery, type ListingQuery } from "./listing_query.ts";
+import { LISTING_SCRIPT } from "./listing_script.ts";
 import { LISTING_STYLE } from "./listing_style.ts";
-import { bytesOf, textOf } from "./natural_order.ts";
-import { encodePath } from "../files/resolve_path.ts";
+import { isPicture } from "../files/media_type.ts";
+import { textOf } from "./natural_order.ts";
 
-/** The value of Content-Security-Policy for the page. */
-export { LISTING_POLICY } from "./listing_style.ts";
-
-/** Rows that are rendered in one step: half a millisecond. */
-const ROWS_PER_STEP = 50;
-
-/** The icons of a folder, a file, and the parent folder: 18 units wide, coloured by the style. */
-const PICTURES = `<svg aria-hidden="true">
-<symbol id="d" viewBox="0 0 18 18"><path d="M2 4.75v9c0 .7.55 1.25 1.25 1.25h11.5c.7 0 1.25-.55 1.25-1.25v-7\
-c0-.7-.55-1.25-1.25-1.25H9L7.25 3.5h-4C2.55 3.5 2 4.05 2 4.75z"/></symbol>
-<symbol id="f" viewBox="0 0 18 18"><path d="M4 2.5h6.25L14 6.25v9.25H4zM10 2.75v3.75h3.75"/></symbol>
-<symbol id="u" viewBox="0 0 18 18"><path d="M9 15V4M4.5 8.5L9 4l4.5 4.5"/></symbol>
-</svg>`;
+/** Entries that are rendered in one step: half a millisecond. */
+const ENTRIES_PER_STEP = 50;
 
 /**
  * Returns the HTML page. `url` is the directory's path as `encodePath` writes it, with a slash at its end. All links
  * are relative, so that a proxy may serve the site below another path. The generator yields often.
  */
-export function* listingPage(listing: Listing, url: string): Generator<void, string> {
-  const { entries, query } = listing;
+export function* listingPage(content: ListingContent, url: string): Generator<void, string> {
+  const { listing, readme } = content;
   const parts = url.split("/").slice(1, -1).map(decodedPart);
   const title = parts.length === 0 ? "/" : `/${parts.join("/")}/`;
-  const rows: string[] = [];
-  for (const entry of entries) {
-    if (rows.push(rowOf(entry)) % ROWS_PER_STEP === 0) yield;
-  }
-  const parent =
-    '<tr><td><a href="../"><svg><use href="#u"/></svg>Parent folder</a></td><td></td><td></td></tr>\n';
-  const headers = [
-    headerOf("name", "Name", query),
-    headerOf("size", "Size", query),
-    headerOf("time", 'Modified<span class="clock"> (UTC)</span>', query),
-  ];
-  const table = `<table>
-<thead><tr>${headers.join("")}</tr></thead>
-<tbody>
-${parts.length === 0 ? "" : parent}${rows.join("")}</tbody>
-</table>
-`;
+  const entries = yield* entriesOf(content, parts.length > 0);
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -59,15 +46,40 @@ ${parts.length === 0 ? "" : parent}${rows.join("")}</tbody>
 <style>${LISTING_STYLE}</style>
 </head>
 <body>
-${PICTURES}
+${ICONS}
 <header>
-<h1>${breadcrumbs(parts)}</h1>
+<nav aria-label="Breadcrumbs"><h1>${breadcrumbs(parts)}</h1></nav>
 <p>${summary(listing)}</p>
 </header>
 <main>
-${table}${pageLinks(listing)}</main>
+${bar(listing)}${entries}${pageLinks(listing)}${readme === null ? "" : readmeSection(readme)}</main>
+<script>${LISTING_SCRIPT}</script>
 </body>
 </html>
+`;
+}
+
+/** Returns the table or the grid; nothing for a root without entries. */
+function* entriesOf({ listing, pictures }: ListingContent, hasParent: boolean): Generator<void, string> {
+  const { entries, query } = listing;
+  if (entries.length === 0 && !hasParent) return "";
+  const isGrid = query.view === "grid";
+  const items: string[] = [];
+  for (const entry of entries) {
+    items.push(isGrid ? tileOf(entry, pictures.has(entry.name)) : rowOf(entry));
+    if (items.length % ENTRIES_PER_STEP === 0) yield;
+  }
+  if (isGrid) return `<ul class="grid">\n${hasParent ? PARENT_TILE : ""}${items.join("")}</ul>\n`;
+  const headers = [
+    headerOf("name", "Name", query),
+    headerOf("size", "Size", query),
+    headerOf("time", 'Modified<span class="clock"> (UTC)</span>', query),
+  ];
+  return `<table>
+<thead><tr>${headers.join("")}</tr></thead>
+<tbody>
+${hasParent ? PARENT_ROW : ""}${items.join("")}</tbody>
+</table>
 `;
 }
 
@@ -76,16 +88,6 @@ function decodedPart(part: string): string {
   return textOf(
     part.replace(/%([0-9A-F]{2})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 16))),
   );
-}
-
-/** Escapes text for HTML. Control characters become their symbols (U+2400…), since HTML does not allow them. */
-function textFor(text: string): string {
-  return escape(text.replace(/\p{Cc}/gu, pictureOf));
-}
-
-function pictureOf(control: string): string {
-  const code = control.charCodeAt(0);
-  return code < 0x20 ? String.fromCharCode(0x2400 + code) : code === 0x7f ? "\u2421" : "\ufffd";
 }
 
 /** Returns the path as links to each folder on it. The last part is the current folder, without a link. */
@@ -99,97 +101,68 @@ function breadcrumbs(parts: readonly string[]): string {
 }
 
 function summary(listing: Listing): string {
-  const { total, directories, pages, isTruncated } = listing;
-  if (total === 0) return "This folder is empty.";
+  const { total, unfiltered, directories, pages, isTruncated, query } = listing;
+  if (unfiltered === 0) return "This folder is empty.";
   const files = total - directories;
   const counts = [];
   if (directories > 0) counts.push(directories === 1 ? "1 folder" : `${grouped(directories)} folders`);
   if (files > 0) counts.push(files === 1 ? "1 file" : `${grouped(files)} files`);
   if (pages > 1) counts.push(`of which this page shows ${rangeOf(listing)}`);
-  return counts.join(", ") + (isTruncated ? ". There are more, which are not listed." : "");
+  const all = counts.join(", ") + (isTruncated ? ". There are more, which are not listed." : "");
+  if (query.filter === "") return all;
+  const filter = `“<bdi>${textFor(query.filter)}</bdi>”`;
+  const which = total === 0
+    ? `No name has ${filter}`
+    : `${all.replace(/\.$/, "")}. Only names with ${filter}`;
+  const href = escape(formatListingQuery({ ...query, filter: "", page: 1 }));
+  return `${which}, of ${grouped(unfiltered)}. <a href="${href}">Show all</a>`;
 }
 
-/** Returns the header of a column, with a link that sorts by it. In the sorted column, the link reverses the order. */
+/** Returns the row with the filter and the actions; nothing for an empty folder. */
+function bar(listing: Listing): string {
+  if (listing.unfiltered === 0) return "";
+  const { filter, ...others } = listing.query;
+  const hidden = Array.from(
+    new URLSearchParams(formatListingQuery({ ...others, filter: "", page: 1 }).replace("./", "")),
+    ([name, value]) => `<input type="hidden" name="${name}" value="${value}">`,
+  );
+  return `<div class="bar">
+<form action="./" role="search">${hidden.join("")}<input type="search" name="q" value="${escape(filter)}"\
+ placeholder="Filter by name" aria-label="Filter by name" autocomplete="off" autocapitalize="off" spellcheck="false"\
+ maxlength="255"><button>Filter</button><output></output></form>
+${actions(listing)}</div>
+`;
+}
+
+/** Returns the links beside the filter: the order of a grid, which has no headers, and the other view. */
+function actions({ query, entries }: Listing): string {
+  const isGrid = query.view === "grid";
+  if (!isGrid && !entries.some(({ name, isDirectory }) => !isDirectory && isPicture(name))) return "";
+  const other = { ...query, page: 1, view: isGrid ? "list" : "grid" } as const;
+  const sorts = ["name", "size", "time"] as const;
+  const names = { name: "Name", size: "Size", time: "Modified" };
+  const order = sorts.map((sort) => sortLink(sort, names[sort], query));
+  return `<nav aria-label="View">${isGrid ? `<span>Sort by</span>${order.join("")}` : ""}<a href="${
+    escape(formatListingQuery(other))
+  }">${isGrid ? "List" : "Grid"}</a></nav>
+`;
+}
+
+/** Returns the header of a column, with a link that sorts by it. */
 function headerOf(sort: ListingQuery["sort"], text: string, query: ListingQuery): string {
+  const state = query.sort === sort ? ` aria-sort="${query.order}ending"` : "";
+  const kind = sort === "name" ? "" : ' class="number"';
+  return `<th scope="col"${kind}${state}>${sortLink(sort, text, query)}</th>`;
+}
+
+/** Returns a link that sorts by a column. In the sorted column, the link reverses the order. */
+function sortLink(sort: ListingQuery["sort"], text: string, query: ListingQuery): string {
   const isSorted = query.sort === sort;
   // The largest and the newest files first: that is what these columns are sorted for.
   const order = isSorted ? (query.order === "asc" ? "desc" : "asc") : sort === "name" ? "asc" : "desc";
   const arrow = isSorted ? `<span aria-hidden="true"> ${query.order === "asc" ? "↑" : "↓"}</span>` : "";
-  const state = isSorted ? ` aria-sort="${query.order}ending"` : "";
-  const kind = sort === "name" ? "" : ' class="number"';
-  return `<th scope="col"${kind}${state}><a href="${
-    escape(queryOf({ sort, order, page: 1 }))
-  }">${text}${arrow}</a></th>`;
-}
-
-/** Returns the query of a page; `./` for the first page in the default order. */
-function queryOf({ sort, order, page }: ListingQuery): string {
-  const parameters: string[] = [];
-  if (sort !== "name" || order !== "asc") parameters.push(`sort=${sort}`, `order=${order}`);
-  if (page > 1) parameters.push(`page=${page}`);
-  return parameters.length === 0 ? "./" : `?${parameters.join("&")}`;
-}
-
-function rowOf(entry: ListingEntry): string {
-  const { name, isDirectory, size, modifiedSeconds } = entry;
-  const text = `<bdi>${textFor(textOf(name))}</bdi>${isDirectory ? "/" : ""}`;
-  const icon = isDirectory ? '<svg class="folder"><use href="#d"/></svg>' : '<svg><use href="#f"/></svg>';
-  const shown = isDirectory ? "" : `<span title="${grouped(size)} bytes">${readableSize(size)}</span>`;
-  return `<tr><td><a href="${escape(hrefOf(name, isDirectory))}">${icon}${text}</a></td>` +
-    `<td class="number">${shown}</td><td class="number">${timeOf(modifiedSeconds)}</td></tr>\n`;
-}
-
-/** Returns a name percent-encoded for a URL. */
-export function encodeName(name: FileName): string {
-  return /^[A-Za-z0-9._-]+$/.test(name) ? name : encodePath(bytesOf(name), false).slice(1);
-}
-
-/** Returns the relative URL of an entry. A name with a colon gets `./`: `javascript:x` would be an absolute URL. */
-function hrefOf(name: FileName, isDirectory: boolean): string {
-  const encoded = encodeName(name);
-  return (encoded.includes(":") ? "./" : "") + encoded + (isDirectory ? "/" : "");
-}
-
-const UNITS = ["kB", "MB", "GB", "TB", "PB", "EB"];
-
-/** Returns a size with at most three digits, in decimal units (SI), as most file managers: 1 kB is 1000 bytes. */
-export function readableSize(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  let value = bytes;
-  let unit = -1;
-  do {
-    value /= 1000;
-    unit++;
-  } while (value >= 999.5 && unit < UNITS.length - 1);
-  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
-}
-
-function grouped(number: number): string {
-  return String(number).replace(/\B(?=(\d{3})+$)/g, ",");
-}
-
-/** Returns a time in ISO 8601, in UTC; null when it is out of the range of `Date`. */
-function isoTime(seconds: number): string | null {
-  const date = new Date(seconds * 1000);
-  return Number.isNaN(date.getTime()) ? null : date.toISOString().replace(".000Z", "Z");
-}
-
-function timeOf(seconds: number): string {
-  const iso = isoTime(seconds);
-  if (iso === null) return "";
-  const [day, clock] = iso.split("T") as [string, string];
-  return `<time datetime="${iso}" title="${day} ${clock.slice(0, 8)} UTC">${day}` +
-    `<span class="clock"> ${clock.slice(0, 5)}</span></time>`;
-}
-
-/** Returns the link relation and the number of each page that this page links to. */
-function otherPages(
-  { query: { page }, pages }: Listing,
-): (readonly ["first" | "prev" | "next" | "last", number])[] {
-  const others: (readonly ["first" | "prev" | "next" | "last", number])[] = [];
-  if (page > 1) others.push(["first", 1], ["prev", page - 1]);
-  if (page < pages) others.push(["next", page + 1], ["last", pages]);
-  return others;
+  const href = escape(formatListingQuery({ ...query, sort, order, page: 1 }));
+  return `<a href="${href}">${text}${arrow}</a>`;
 }
 
 const PAGE_TEXTS = { first: "First", prev: "Previous", next: "Next", last: "Last" } as const;
@@ -199,7 +172,8 @@ function pageLinks(listing: Listing): string {
   if (pages === 1) return "";
   const links = otherPages(listing).map(([relation, page]) => {
     const kind = relation === "prev" || relation === "next" ? ` rel="${relation}"` : "";
-    return `<a href="${escape(queryOf({ ...query, page }))}"${kind}>${PAGE_TEXTS[relation]}</a>`;
+    const href = escape(formatListingQuery({ ...query, page }));
+    return `<a href="${href}"${kind}>${PAGE_TEXTS[relation]}</a>`;
   });
   return `<nav aria-label="Pages"><span>${rangeOf(listing)} of ${grouped(total)}</span>${
     links.join("")
@@ -210,23 +184,12 @@ function rangeOf({ offset, entries }: Listing): string {
   return `${grouped(offset + 1)}–${grouped(offset + entries.length)}`;
 }
 
-/** Returns the value of Link (RFC 8288); null for a listing with one page. `url` is as in {@linkcode listingPage}. */
-export function listingLinks(listing: Listing, url: string): string | null {
-  if (listing.pages === 1) return null;
-  return otherPages(listing).map(([relation, page]) => {
-    const query = queryOf({ ...listing.query, page });
-    return `<${url}${query === "./" ? "" : query}>; rel="${relation}"`;
-  }).join(", ");
-}
-
-/**
- * Returns the page's entries for JSON, with the keys of nginx (`autoindex_format json`). Times are in ISO 8601. Bytes
- * of a name that are not UTF-8 become U+FFFD, since JSON is text. `href` leads to the entry also for such a name.
- */
-export function listingJson(listing: Listing): unknown[] {
-  return listing.entries.map(({ name, isDirectory, size, modifiedSeconds }) => {
-    const entry = { name: textOf(name), href: hrefOf(name, isDirectory) };
-    const mtime = isoTime(modifiedSeconds);
-    return isDirectory ? { ...entry, type: "directory", mtime } : { ...entry, type: "file", mtime, size };
-  });
+function readmeSection({ name, text, isWhole }: Readme): string {
+  const href = escape(hrefOf(name, false));
+  const rest = isWhole ? "" : `<p>This is the beginning. <a href="${href}">Show the whole file</a></p>\n`;
+  return `<section aria-labelledby="readme">
+<h2 id="readme"><a href="${href}">${textFor(textOf(name))}</a></h2>
+<pre>\n${linesFor(text)}</pre>
+${rest}</section>
+`;
 }

@@ -27,11 +27,21 @@ function isAscii(name: FileName): boolean {
   return true;
 }
 
+/** Returns a text in lower case and without accents. */
+export function foldedText(text: string): string {
+  // NFD separates accents of Latin, Greek and Cyrillic letters as U+0300 to U+036F.
+  const plain = isAscii(text) ? text : text.normalize("NFD").replace(/[\u0300-\u036f]+/g, "");
+  return plain.toLowerCase();
+}
+
+/** Returns a name as text in lower case and without accents. */
+export function foldedName(name: FileName): string {
+  return foldedText(textOf(name));
+}
+
 /** Returns the sort key of a name. Different names can have equal keys. */
 export function naturalKey(name: FileName): string {
-  // NFD separates accents of Latin, Greek and Cyrillic letters as U+0300 to U+036F.
-  const text = isAscii(name) ? name : textOf(name).normalize("NFD").replace(/[\u0300-\u036f]+/g, "");
-  return text.toLowerCase().replace(/\d+/g, numberKey);
+  return foldedName(name).replace(/\d+/g, numberKey);
 }
 
 /**

@@ -66,7 +66,8 @@ export class Lookup {
     if (path.length === 0) return "directory";
     const names = namesOf(path);
     const terminated = terminate(path);
-    if (this.#tree?.isAbsent(names)) {
+    const isPossible = this.#root.mayHave(names);
+    if (!isPossible || this.#tree?.isAbsent(names)) {
       const seen = {
         path: terminated,
         names,
@@ -77,7 +78,7 @@ export class Lookup {
         isListed: false,
       };
       this.#seen.push(seen);
-      this.#absent.add(seen);
+      if (isPossible) this.#absent.add(seen);
       return 404;
     }
     return this.#ask(terminated, names);

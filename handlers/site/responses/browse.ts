@@ -9,16 +9,15 @@ import { type Fields, HttpResponse } from "../../../server/http/response.ts";
 import { RANGE_INLINE_BYTES_MAX } from "../../../server/limits.ts";
 import { BUSY_FIELDS } from "../auth/basic_auth.ts";
 import { contentTag } from "../cache/entity_tags.ts";
-import type { Guard, Listing, Listings } from "../listing/listing.ts";
+import type { Guard, Listings } from "../listing/listing.ts";
 import type { ListingBodies, ListingBody } from "../listing/listing_bodies.ts";
-import {
-  encodeName,
-  LISTING_POLICY,
-  listingJson,
-  listingLinks,
-  listingPage,
-} from "../listing/listing_page.ts";
-import { parseListingQuery } from "../listing/listing_query.ts";
+import type { ListingContent } from "../listing/listing_content.ts";
+import { encodeName } from "../listing/listing_entries.ts";
+import { listingJson, listingLinks } from "../listing/listing_json.ts";
+import { listingPage } from "../listing/listing_page.ts";
+import { formatListingQuery, parseListingQuery } from "../listing/listing_query.ts";
+import { GRID_POLICY, LISTING_POLICY } from "../listing/listing_style.ts";
+import type { ListedFiles } from "./listed_files.ts";
 import type { Result } from "./representation.ts";
 import { encodePath } from "../files/resolve_path.ts";
 import type { CompiledAuth, Rules } from "../rules/rules.ts";
@@ -28,6 +27,8 @@ import type { SiteRequest } from "./site_request.ts";
 export interface BrowseParts {
   readonly listings: Listings;
   readonly bodies: ListingBodies;
+  /** The files that a page shows itself. */
+  readonly files: ListedFiles;
   readonly rules: Rules;
   /** The password rules that the request satisfied. */
   readonly auth: readonly CompiledAuth[];
@@ -54,28 +55,35 @@ function* answer(
   parts: BrowseParts,
 ): Generator<void, Result> {
   const { http, url } = request;
-  const query = parseListingQuery(http.query);
+  const isJson = prefersJson(http.header("accept"));
+  const asked = parseListingQuery(http.query);
+  const query = isJson ? { ...asked, view: "list" } as const : asked;
   const guard = parts.rules.asksForPasswords ? guardOf(path, url, parts) : null;
   const listing = yield* parts.listings.list(path, query, nowSeconds, guard);
   if (typeof listing === "number") return { failure: listing, extraFields: [] };
-  const isJson = prefersJson(http.header("accept"));
-  const { bodies } = parts;
-  const { sort, order, page } = listing.query;
-  const key = `${url}\0${isJson} ${sort} ${order} ${page}`;
-  const body = bodies.find(key, listing) ?? (yield* bodyOf(key, listing, url, isJson, bodies));
-  return respond({ body, isJson, links: listingLinks(listing, url) }, request, nowSeconds, parts);
+  const { bodies, files, auth } = parts;
+  const directory = { path, url, auth };
+  const content = {
+    listing,
+    readme: isJson ? null : files.readme(listing, directory),
+    pictures: yield* files.pictures(listing, directory),
+  };
+  const key = `${url}\0${isJson} ${formatListingQuery(listing.query)}`;
+  const body = bodies.find(key, content) ?? (yield* bodyOf(key, content, url, isJson, bodies));
+  const policy = isJson ? null : listing.query.view === "grid" ? GRID_POLICY : LISTING_POLICY;
+  return respond({ body, policy, links: listingLinks(listing, url) }, request, nowSeconds, parts);
 }
 
 function* bodyOf(
   key: string,
-  listing: Listing,
+  content: ListingContent,
   url: string,
   isJson: boolean,
   bodies: ListingBodies,
 ): Generator<void, ListingBody> {
-  const text = isJson ? JSON.stringify(listingJson(listing)) : yield* listingPage(listing, url);
+  const text = isJson ? JSON.stringify(listingJson(content.listing)) : yield* listingPage(content, url);
   const bytes = encodeUtf8(text);
-  return bodies.add(key, listing, bytes, contentTag(bytes));
+  return bodies.add(key, content, bytes, contentTag(bytes));
 }
 
 /**
@@ -97,21 +105,23 @@ function guardOf(path: Uint8Array, url: string, { rules, auth }: BrowseParts): G
   };
 }
 
-/** A listing in the form that the request prefers; `links` is the value of `Link`, null without other pages. */
+/** A listing in the form that the request prefers. */
 interface ListedForm {
   readonly body: ListingBody;
-  readonly isJson: boolean;
+  /** The value of Content-Security-Policy; null for JSON. */
+  readonly policy: string | null;
+  /** The value of Link; null without other pages. */
   readonly links: string | null;
 }
 
 function respond(
-  { body, isJson, links }: ListedForm,
+  { body, policy, links }: ListedForm,
   { http }: SiteRequest,
   nowSeconds: number,
   { givesTags, addFields }: BrowseParts,
 ): Result {
   const etag = givesTags ? body.tag : null;
-  const mediaType = isJson ? "application/json" : "text/html; charset=UTF-8";
+  const mediaType = policy === null ? "application/json" : "text/html; charset=UTF-8";
   const common: Fields = [
     ["Vary", "Accept"],
     ...(etag === null ? [] : [["ETag", etag]] as const),
@@ -128,7 +138,7 @@ function respond(
   const extraFields: Fields = [
     ["Content-Type", mediaType],
     ["X-Content-Type-Options", "nosniff"],
-    ...(isJson ? [] : [["Content-Security-Policy", LISTING_POLICY]] as const),
+    ...(policy === null ? [] : [["Content-Security-Policy", policy]] as const),
     ...common,
   ];
   // The body is not copied behind the head, so clients that read slowly share one buffer.

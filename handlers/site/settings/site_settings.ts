@@ -77,7 +77,7 @@ export const PRECOMPRESSED_MODES: readonly PrecompressedMode[] = ["fresh", "alwa
 
 /** The settings of one site. */
 export interface SiteSettings {
-  /** The directory to serve, or an archive. */
+  /** The directory to serve, a single file, or an archive. */
   readonly root: string | SiteArchive;
   /** The root is not opened if it leads out of the working directory, since it is a default or comes from a file that was not named. Default false. */
   readonly isRootConfined?: boolean;

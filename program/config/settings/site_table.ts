@@ -37,8 +37,8 @@ export const SITE_GROUPS = {
       kind: ROOT,
       letter: "d",
       label: "root",
-      help: "directory to serve",
-      description: "The directory to serve, relative to the directory of this file.",
+      help: "directory or file to serve",
+      description: "The directory or file to serve, relative to the directory of this file.",
     },
     index: {
       kind: INDEX,
