@@ -92,15 +92,15 @@ Deno.test("passing tests pass, failing tests fail, and all are run", async () =>
 
 Deno.test("a test that waits for ever is named, and ended with the processes that it started", async () => {
   using samples = new Samples({ "a_test.ts": HANGS + PASSES });
-  const { code, output } = await samples.run("--deadline=2");
+  const { code, output } = await samples.run("--deadline=5");
   assertEquals(code, 1, output);
-  assertMatch(output, /^FAILED: "what waits for ever" \(\S*a_test\.ts\) is over its deadline of 2 s/m);
+  assertMatch(output, /^FAILED: "what waits for ever" \(\S*a_test\.ts\) is over its deadline of 5 s/m);
   await samples.nothingIsLeft();
 });
 
 Deno.test("a test that blocks its thread is named, and ended with the processes that it started", async () => {
   using samples = new Samples({ "a_test.ts": PASSES + BLOCKS });
-  const { code, output } = await samples.run("--deadline=2");
+  const { code, output } = await samples.run("--deadline=5");
   assertEquals(code, 1, output);
   assertMatch(output, /^FAILED: "what blocks \.\.\. the thread" \(\S*a_test\.ts\) is over its deadline/m);
   await samples.nothingIsLeft();
@@ -111,10 +111,10 @@ Deno.test("a test file that never finishes loading is ended, too", async () => {
     "a_test.ts": PASSES,
     "b_test.ts": `setInterval(() => {}, 100);\nawait pending;\n` + PASSES,
   });
-  const { code, output } = await samples.run("--deadline=2", "--lanes=1");
+  const { code, output } = await samples.run("--deadline=5", "--lanes=1");
   assertEquals(code, 1, output);
   assertMatch(output, /^FAILED: what comes after a test of \S*a_test\.ts is over its deadline/m);
-  const other = await samples.run("--deadline=2", "--lanes=2");
+  const other = await samples.run("--deadline=5", "--lanes=2");
   assertEquals(other.code, 1, other.output);
   assertMatch(other.output, /^FAILED: the start of \S*b_test\.ts is over its deadline/m);
 });
