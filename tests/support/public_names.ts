@@ -11,13 +11,13 @@ function words(text: string): string[] {
 /** Flags, with their opposites. */
 export const FLAG_NAMES: readonly string[] = words(`
   access-log access-log-file acme acme-ca acme-dir acme-directory acme-eab acme-email acme-profile
-  acme-staging acme-tls-alpn admin allowed-hosts auth backlog body-timeout browse cache-control
+  acme-staging acme-tls-alpn admin allowed-hosts archive archive-size auth backlog body-timeout browse cache-control
   cache-file-size cache-size cache-validate check clean-urls completions compress config coroutine cors
   error-log error-page etag explain grace-period handler handshake-timeout hash-password head-timeout header
   healthcheck help host hsts http2 https https-port index keep-alive keep-alive-timeout listen man max-body
   max-connections max-fields max-head max-per-ip max-streams min-receive-rate min-send-rate
   no-access-log-file no-acme no-acme-ca no-acme-dir no-acme-directory no-acme-eab no-acme-email
-  no-acme-profile no-acme-staging no-acme-tls-alpn no-admin no-browse no-clean-urls no-compress no-config
+  no-acme-profile no-acme-staging no-acme-tls-alpn no-admin no-archive no-browse no-clean-urls no-compress no-config
   no-coroutine no-cors no-error-log no-hsts no-http2 no-https no-https-port no-keep-alive no-proxy-protocol
   no-quiet no-redirect-http no-sandbox no-security-headers no-spa no-trust-proxy no-user no-verbose poller
   port precompressed proxy-protocol quiet rate rate-burst redirect-http root sandbox security-headers
@@ -30,7 +30,7 @@ export const LETTERS = "H V a d h p q v w";
 /** Keys of the configuration file. */
 export const KEY_NAMES: readonly string[] = words(`
   $schema accessLog accessLogFile acme.ca acme.dir acme.directory acme.eab acme.email acme.names
-  acme.profile acme.staging acme.tlsAlpn admin allowedHosts auth backlog bodyTimeout browse cacheControl
+  acme.profile acme.staging acme.tlsAlpn admin allowedHosts archive archiveSize auth backlog bodyTimeout browse cacheControl
   cacheFileSize cacheSize cacheValidate cleanUrls compress coroutine cors errorLog errorPages etag
   gracePeriod handler handshakeTimeout headTimeout headers host hosts http2 https index keepAlive
   keepAliveTimeout listen maxBody maxConnections maxFields maxHead maxPerIp maxStreams minReceiveRate
@@ -42,7 +42,7 @@ export const KEY_NAMES: readonly string[] = words(`
 /** Variables of the environment, without `EPOLLET_`. */
 export const VARIABLE_NAMES: readonly string[] = words(`
   ACCESS_LOG ACCESS_LOG_FILE ACME ACME_CA ACME_DIR ACME_DIRECTORY ACME_EAB ACME_EMAIL ACME_PROFILE
-  ACME_STAGING ACME_TLS_ALPN ADMIN ALLOWED_HOSTS AUTH BACKLOG BODY_TIMEOUT BROWSE CACHE_CONTROL
+  ACME_STAGING ACME_TLS_ALPN ADMIN ALLOWED_HOSTS ARCHIVE ARCHIVE_SIZE AUTH BACKLOG BODY_TIMEOUT BROWSE CACHE_CONTROL
   CACHE_FILE_SIZE CACHE_SIZE CACHE_VALIDATE CLEAN_URLS COMPRESS CONFIG COROUTINE CORS ERROR_LOG
   ERROR_PAGE ETAG GRACE_PERIOD HANDLER HANDSHAKE_TIMEOUT HEADER HEAD_TIMEOUT HOST HSTS HTTP2 HTTPS
   HTTPS_PORT INDEX KEEP_ALIVE KEEP_ALIVE_TIMEOUT LISTEN MAX_BODY MAX_CONNECTIONS MAX_FIELDS MAX_HEAD

@@ -89,6 +89,10 @@ export class SiteRoot implements Root {
     return this.#directory.realPath;
   }
 
+  get name(): FileName | null {
+    return this.realPath?.split("/").at(-1) || null;
+  }
+
   readonly #openHere = () => this.openPath(HERE);
 
   /** Opens the file or directory at `path`, following links inside of the root. Returns a descriptor or −errno. */

@@ -24,11 +24,17 @@ c0-.7-.55-1.25-1.25-1.25H9L7.25 3.5h-4C2.55 3.5 2 4.05 2 4.75z"/></symbol>
 <symbol id="u" viewBox="0 0 18 18"><path d="M9 15V4M4.5 8.5L9 4l4.5 4.5"/></symbol>
 </svg>`;
 
+/** Links to the archives of the directory. Robots are told not to fetch them. */
+const ARCHIVES = `<p>Download this folder: <a href="?archive=zip" rel="nofollow">ZIP</a>, \
+<a href="?archive=tar.gz" rel="nofollow">tar.gz</a></p>
+`;
+
 /**
  * Returns the HTML page. `url` is the directory's path as `encodePath` writes it, with a slash at its end. All links
- * are relative, so that a proxy may serve the site below another path. The generator yields often.
+ * are relative, so that a proxy may serve the site below another path. With `hasArchives`, there are links to archives.
+ * The generator yields often.
  */
-export function* listingPage(listing: Listing, url: string): Generator<void, string> {
+export function* listingPage(listing: Listing, url: string, hasArchives = false): Generator<void, string> {
   const { entries, query } = listing;
   const parts = url.split("/").slice(1, -1).map(decodedPart);
   const title = parts.length === 0 ? "/" : `/${parts.join("/")}/`;
@@ -63,7 +69,7 @@ ${PICTURES}
 <header>
 <h1>${breadcrumbs(parts)}</h1>
 <p>${summary(listing)}</p>
-</header>
+${hasArchives ? ARCHIVES : ""}</header>
 <main>
 ${table}${pageLinks(listing)}</main>
 </body>

@@ -24,6 +24,9 @@ import { encodePath } from "../files/resolve_path.ts";
 import type { CompiledAuth, Rules } from "../rules/rules.ts";
 import type { SiteRequest } from "./site_request.ts";
 
+/** Adds the site's fields; `mediaType` is that of the content, also for a 304, which has no Content-Type. */
+export type AddFolderFields = (extraFields: Fields, status: number, mediaType: string) => Fields;
+
 /** What a listing is made of, beside the request. */
 export interface BrowseParts {
   readonly listings: Listings;
@@ -33,8 +36,9 @@ export interface BrowseParts {
   readonly auth: readonly CompiledAuth[];
   /** True when responses have an ETag. */
   readonly givesTags: boolean;
-  /** Adds the site's fields; `mediaType` is the listing's, also for a 304, which has no Content-Type. */
-  readonly addFields: (extraFields: Fields, status: number, mediaType: string) => Fields;
+  /** True when the page links to archives of the directory. */
+  readonly hasArchives: boolean;
+  readonly addFields: AddFolderFields;
 }
 
 const REFUSED: Result = { failure: 503, extraFields: BUSY_FIELDS };
@@ -62,7 +66,7 @@ function* answer(
   const { bodies } = parts;
   const { sort, order, page } = listing.query;
   const key = `${url}\0${isJson} ${sort} ${order} ${page}`;
-  const body = bodies.find(key, listing) ?? (yield* bodyOf(key, listing, url, isJson, bodies));
+  const body = bodies.find(key, listing) ?? (yield* bodyOf(key, listing, url, isJson, parts));
   return respond({ body, isJson, links: listingLinks(listing, url) }, request, nowSeconds, parts);
 }
 
@@ -71,9 +75,9 @@ function* bodyOf(
   listing: Listing,
   url: string,
   isJson: boolean,
-  bodies: ListingBodies,
+  { bodies, hasArchives }: BrowseParts,
 ): Generator<void, ListingBody> {
-  const text = isJson ? JSON.stringify(listingJson(listing)) : yield* listingPage(listing, url);
+  const text = isJson ? JSON.stringify(listingJson(listing)) : yield* listingPage(listing, url, hasArchives);
   const bytes = encodeUtf8(text);
   return bodies.add(key, listing, bytes, contentTag(bytes));
 }

@@ -11,7 +11,7 @@ import {
   type SiteKey,
   type SiteSettings,
 } from "../../../handlers/site/settings/site_settings.ts";
-import { oneOf, SWITCH } from "./kinds.ts";
+import { oneOf, SIZE, SWITCH } from "./kinds.ts";
 import { type Entry, type Heading, merged } from "./setting.ts";
 import {
   AUTH,
@@ -61,6 +61,13 @@ export const SITE_GROUPS = {
       description: "The page for an error status. 404.html needs no entry.",
     },
     browse: { kind: SWITCH, help: "list directories that have no index file" },
+    archive: { kind: SWITCH, help: "send a folder as one file for ?archive=zip, tar.gz" },
+    archiveSize: {
+      kind: SIZE,
+      called: "archive size",
+      help: "bytes of all files in such a folder, at most",
+      description: "Bytes of all files in a folder that is sent as an archive, at most.",
+    },
   },
 
   "Encoding and caching": {
