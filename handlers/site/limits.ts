@@ -143,7 +143,7 @@ export const FOLDERS_OF_NETWORK_MAX = 4;
 /** Bytes that are compressed by one call, which takes 2 ms. A stored block of deflate has no more than 65,535. */
 export const FOLDER_PIECE_BYTES: number = 60 * KIB;
 /** Bytes of an archive that are made for each read of the client's. */
-export const FOLDER_CHUNK_BYTES: number = 128 * KIB;
+export const FOLDER_CHUNK_BYTES: number = 256 * KIB;
 /** How long an archive is worked on before other requests are answered. */
 export const FOLDER_SLICE_MS = 3;
 /** A file up to this size is read whole before its first byte is sent. A larger one is sent while it is read. */

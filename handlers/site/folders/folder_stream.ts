@@ -10,6 +10,8 @@ import type { Step } from "./folder_writer.ts";
 
 /** Resolved when no other archive is worked on, in a round of Deno's loop of its own. */
 let free: Promise<void> = Promise.resolve();
+/** The archive that was worked on last; null for none. */
+let last: FolderStream | null = null;
 
 /** Waits for the turn of one archive. */
 function turn(): Promise<void> {
@@ -39,8 +41,10 @@ export class FolderStream implements UnderlyingDefaultSource<Uint8Array> {
 
   async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     try {
-      while (true) {
-        await turn();
+      // The loop runs before each call of this function, so an archive that is alone need not wait for it.
+      for (let isFirst = true;; isFirst = false) {
+        if (last !== this || !isFirst) await turn();
+        last = this;
         if (this.#isOver) return; // the client left meanwhile
         const chunk = this.#chunk ??= new Uint8Array(FOLDER_CHUNK_BYTES);
         const state = this.#fill(chunk);
@@ -82,6 +86,7 @@ export class FolderStream implements UnderlyingDefaultSource<Uint8Array> {
   cancel(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    if (last === this) last = null;
     this.#steps.return(undefined);
     this.#chunk = null;
     this.#onEnd();

@@ -61,12 +61,12 @@ export const SITE_GROUPS = {
       description: "The page for an error status. 404.html needs no entry.",
     },
     browse: { kind: SWITCH, help: "list directories that have no index file" },
-    archive: { kind: SWITCH, help: "send a folder as one file for ?archive=zip, tar.gz" },
+    archive: { kind: SWITCH, help: "send folders as ?archive=zip or tar.gz" },
     archiveSize: {
       kind: SIZE,
       called: "archive size",
-      help: "bytes of all files in such a folder, at most",
-      description: "Bytes of all files in a folder that is sent as an archive, at most.",
+      help: "most bytes of files in one archive",
+      description: "The most bytes of all files in a folder that is sent as an archive.",
     },
   },
 
