@@ -43,15 +43,23 @@ else:
 json.dump(members, sys.stdout)
 `;
 
-/** Returns the members of an archive in their order, and checks it with all unpackers. */
-export function unpack(archive: Uint8Array, format: Format): [name: string, member: Unpacked][] {
+/** Returns the members of an archive in their order. With `isChecked`, all unpackers check it. */
+export function unpack(
+  archive: Uint8Array,
+  format: Format,
+  isChecked = true,
+): [name: string, member: Unpacked][] {
   using folder = new Site({ [`a.${format}`]: archive });
   const path = folder.path(`a.${format}`);
+  if (isChecked) check(path, format);
+  return JSON.parse(run("/usr/bin/python3", "-c", SCRIPT, path, format));
+}
+
+function check(path: string, format: Format): void {
   if (format === "zip") run("unzip", "-tq", path);
   else run("sh", "-c", 'gzip -t "$0" && tar -tzf "$0"', path);
   run("bsdtar", "-xOf", path);
   run("7z", "t", path);
-  return JSON.parse(run("/usr/bin/python3", "-c", SCRIPT, path, format));
 }
 
 /** Returns the names of members with the content of each, and null for a directory. */
@@ -64,7 +72,7 @@ export function contentOf(
 }
 
 /** Runs a command. Returns its output, without bytes that are not UTF-8. */
-function run(command: string, ...args: string[]): string {
+export function run(command: string, ...args: string[]): string {
   const { code, stdout, stderr } = new Deno.Command(command, { args, env: { LC_ALL: "C.UTF-8" } })
     .outputSync();
   const decoder = new TextDecoder();
