@@ -145,7 +145,7 @@ export const FOLDER_PIECE_BYTES: number = 60 * KIB;
 /** Bytes of an archive that are made for each read of the client's. */
 export const FOLDER_CHUNK_BYTES: number = 256 * KIB;
 /** How long an archive is worked on before other requests are answered. */
-export const FOLDER_SLICE_MS = 3;
+export const FOLDER_SLICE_MS = 8;
 /** A file up to this size is read whole before its first byte is sent. A larger one is sent while it is read. */
 export const FOLDER_WHOLE_BYTES_MAX: number = 4 * MIB;
 /** How often a file or a directory is read that changes meanwhile. */

@@ -53,8 +53,12 @@ export class Deflater {
   }
 
   #deflate(piece: Uint8Array): Uint8Array {
+    const windowBits = Math.min(Math.max(Math.ceil(Math.log2(piece.length)), 9), 15);
     const options = {
       finishFlush: Z_SYNC_FLUSH,
+      // A small piece needs little of the 256 KiB that zlib allocates by default, and clears, for each call.
+      windowBits: this.#windowBytes === 0 ? windowBits : 15,
+      memLevel: windowBits - 7,
       chunkSize: piece.length + (piece.length >> 8) + 64, // one buffer for all of the output
     };
     const dictionary = this.#window.subarray(0, this.#windowBytes);

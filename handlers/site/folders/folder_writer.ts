@@ -15,7 +15,7 @@ import { terminate } from "../files/directory_root.ts";
 import { isCompressible, mediaTypeOf } from "../files/media_type.ts";
 import {
   CACHE_SETTLE_SECONDS,
-  COMPRESSED_BYTES_MIN,
+  COMPRESSED_BYTES_MAX,
   FOLDER_PAUSE_MS,
   FOLDER_PIECE_BYTES,
   FOLDER_READS_MAX,
@@ -150,7 +150,7 @@ class FolderWriter {
       size,
       modifiedSeconds,
       isExecutable: (permissions & EXECUTABLE) !== 0,
-      isText: isCompressible(mediaTypeOf(textOf(name)), COMPRESSED_BYTES_MIN),
+      isText: isCompressible(mediaTypeOf(textOf(name)), Math.min(size, COMPRESSED_BYTES_MAX)),
     };
     const isWritten = size <= FOLDER_WHOLE_BYTES_MAX
       ? yield* this.#small(opened, member)

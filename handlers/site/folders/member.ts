@@ -15,7 +15,7 @@ export interface Member {
   readonly modifiedSeconds: number;
   /** True for a file that its owner may execute. */
   readonly isExecutable: boolean;
-  /** True for a file whose type says that it becomes smaller by compression. */
+  /** True for a file whose type and size say that it becomes smaller by compression. */
   readonly isText: boolean;
 }
 
