@@ -131,3 +131,30 @@ export const LISTINGS_WAITING_MAX = 256;
 export const LISTING_REMEMBERED_ENTRIES_MAX = 1_000_000;
 /** Directories with fewer names are read anew for each request. */
 export const LISTING_LARGE_ENTRIES_MIN = 1000;
+
+// Archives of folders
+
+/** Bytes of the files in one archive, before they are compressed. --archive-size changes it. */
+export const FOLDER_BYTES_MAX: number = 4 * 1024 * MIB;
+/** Files and directories in one archive. Their names are in memory while it is sent. */
+export const FOLDER_ENTRIES_MAX = 250_000;
+/** Archives that are sent at the same time. More get 503. */
+export const FOLDERS_AT_ONCE_MAX = 8;
+/** Archives that are sent to one network (see `HandlerContext.networkOf`) at the same time. More get 503. */
+export const FOLDERS_OF_NETWORK_MAX = 4;
+/** Bytes that are compressed by one call, which takes 2 ms. A stored block of deflate has no more than 65,535. */
+export const FOLDER_PIECE_BYTES: number = 60 * KIB;
+/** Bytes of an archive that are made for each read of the client's. */
+export const FOLDER_CHUNK_BYTES: number = 256 * KIB;
+/** How long an archive is worked on before other requests are answered. */
+export const FOLDER_SLICE_MS = 8;
+/** A file up to this size is read whole before its first byte is sent. A larger one is sent while it is read. */
+export const FOLDER_WHOLE_BYTES_MAX: number = 4 * MIB;
+/** How often a file or a directory is read that changes meanwhile. */
+export const FOLDER_READS_MAX = 3;
+/** How long an archive waits for a descriptor before it is cut off. */
+export const FOLDER_WAIT_MS_MAX = 10_000;
+/** The pause between two attempts to get a descriptor. */
+export const FOLDER_PAUSE_MS = 100;
+/** Names in the note about files that an archive lacks. Of others it has the number. */
+export const FOLDER_NOTE_NAMES_MAX = 1000;

@@ -10,7 +10,7 @@ import type { HandlerContext } from "../../server/connection/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type Fields, HttpResponse } from "../../server/http/response.ts";
-import { browse } from "./responses/browse.ts";
+import { type AddFolderFields, browse } from "./responses/browse.ts";
 import { Compressor } from "./responses/compressor.ts";
 import { ErrorPages, HIDDEN, MALFORMED, reasonOf } from "./responses/error_pages.ts";
 import { FieldPolicy } from "./rules/field_policy.ts";
@@ -35,8 +35,11 @@ import { Resources } from "./content/resources.ts";
 import { type CompiledAuth, encodeQuery, Rules } from "./rules/rules.ts";
 import type { Root } from "./files/root.ts";
 import { FallbackFiles } from "./responses/fallback_files.ts";
+import { archiveWanted, type Wanted } from "./folders/folder_query.ts";
+import { folderArchive } from "./responses/folder_archive.ts";
 import type { WatchTree } from "./watch/watch_tree.ts";
 
+const SLASH = 0x2f;
 const ALLOW: Fields = [["Allow", "GET, HEAD, OPTIONS"]];
 
 /** A response, at once or as a promise. */
@@ -162,8 +165,12 @@ export class Site {
   #answer(request: SiteRequest): Answer {
     const { http, context } = request;
     if (http.method !== "GET" && http.method !== "HEAD") return this.#other(request);
+    const wanted = this.#settings.archive && http.buffer[http.pathEnd - 1] === SLASH
+      ? archiveWanted(http.query)
+      : null;
+    if (wanted !== null) return this.#resolve(request, wanted);
     const cached = this.#cache.find(http.buffer, http.pathStart, http.pathEnd, context);
-    return cached === null ? this.#resolve(request) : this.#present(cached, request);
+    return cached === null ? this.#resolve(request, null) : this.#present(cached, request);
   }
 
   /** Answers OPTIONS, CORS preflights among them, and refuses other methods. Looks at no file. */
@@ -200,7 +207,8 @@ export class Site {
     return this.#authorization.deny(rules, request, () => this.#answer(request), extraFields);
   }
 
-  #resolve(request: SiteRequest): Answer {
+  /** Finds out what the URL leads to. `wanted` is the archive that is asked for; null when none is. */
+  #resolve(request: SiteRequest, wanted: Wanted | null): Answer {
     const { http, context, trace } = request;
     const resolved = resolvePath(http.buffer, http.pathStart, http.pathEnd);
     if (typeof resolved === "number") {
@@ -211,7 +219,8 @@ export class Site {
     const url = request.url = encodePath(resolved.path, resolved.isDirectory);
     trace?.("path", url);
     const key = encodeUtf8(url);
-    if (url !== http.path || http.pathStart === http.pathEnd) { // another spelling
+    const isOther = url !== http.path || http.pathStart === http.pathEnd; // another spelling
+    if (isOther && wanted === null) {
       const cached = this.#cache.find(key, 0, key.length, context);
       if (cached !== null) return this.#present(cached, request);
     }
@@ -222,6 +231,7 @@ export class Site {
       return this.#movedTo(redirect.location, redirect.status, request);
     }
     const lookup = new Lookup(this.#root, this.#tree, trace);
+    lookup.wantsFolder = wanted !== null;
     try {
       const location = this.#locator.locate(resolved, url, lookup);
       const auth = this.#authorization.rulesFor(url, location);
@@ -232,11 +242,14 @@ export class Site {
           trace?.("rule", `moved to ${location.url}`);
           return this.#movedTo(location.url + encodeQuery(http.query), 301, request, this.#policy.found);
         case "directory":
-          return this.#browse(location.path, auth, request);
+          return wanted === null
+            ? this.#browse(location.path, auth, request)
+            : this.#archive(location.path, wanted, auth, request);
         case "error":
           trace?.("reason", location.why);
           return location.status === 404 ? this.#missing(request) : this.#fail(location.status, request);
         case "file": {
+          if (wanted !== null) return this.#resolve(request, null); // a rule leads to a file
           const resource = this.#resources.make(location, key, url, auth, lookup);
           if (resource === null) return this.#missing(request);
           // The cache finds by the path alone: it would hide a rule that redirects this path with another query.
@@ -261,7 +274,6 @@ export class Site {
   /** Lists the directory `path`, whose visitors satisfied the rules `auth`. */
   #browse(path: Uint8Array<ArrayBuffer>, auth: readonly CompiledAuth[], request: SiteRequest): Answer {
     request.trace?.("rule", "browse: the directory is listed");
-    const origin = this.#policy.cors.originOf(request.http);
     const listed = browse(path, request, {
       listings: this.#origin.listings,
       bodies: this.#listingBodies,
@@ -269,17 +281,31 @@ export class Site {
       rules: this.#rules,
       auth,
       givesTags: this.#settings.etag !== "off",
-      addFields: (extraFields, status, mediaType) =>
-        this.#policy.fieldsOf(extraFields, {
-          path: request.url,
-          status,
-          fileName: null,
-          mediaType,
-          origin,
-          isPrivate: auth.length > 0,
-        }),
+      hasArchives: this.#settings.archive,
+      addFields: this.#folderFields(auth, request),
     });
     return this.#settle(listed, request);
+  }
+
+  /** Sends the directory `path`, whose visitors satisfied the rules `auth`, as an archive. */
+  #archive(path: Uint8Array, wanted: Wanted, auth: readonly CompiledAuth[], request: SiteRequest): Answer {
+    request.trace?.("rule", "archive: the directory is sent as one file");
+    const sent = folderArchive(path, wanted, request, {
+      origin: this.#origin,
+      rules: this.#rules,
+      auth,
+      bytesMax: this.#settings.archiveSize,
+      addFields: this.#folderFields(auth, request),
+    });
+    return this.#settle(sent, request);
+  }
+
+  /** Returns what adds the settings' fields to a response about a directory. */
+  #folderFields(auth: readonly CompiledAuth[], { http, url }: SiteRequest): AddFolderFields {
+    const isPrivate = auth.length > 0;
+    const what = { path: url, fileName: null, origin: this.#policy.cors.originOf(http), isPrivate };
+    return (extraFields, status, mediaType) =>
+      this.#policy.fieldsOf(extraFields, { ...what, status, mediaType });
   }
 
   /** Answers a request for a URL without a file: with the page of a single-page application (`spa`), or 404. */

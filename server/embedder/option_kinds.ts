@@ -23,6 +23,11 @@ export const PATH: Kind = {
   is: (value) => typeof value === "string" && value !== "" && !value.includes("\0"),
 };
 export const STRINGS: Kind = listOf("strings", STRING);
+/** A number of bytes, also Infinity. */
+export const BYTES: Kind = {
+  expected: "a number of bytes",
+  is: (value) => typeof value === "number" && value >= 0,
+};
 export const FUNCTION: Kind = { expected: "a function", is: (value) => typeof value === "function" };
 
 /** Returns the kind of integers from `least` to `most`. `written` formats a bound for the message. */

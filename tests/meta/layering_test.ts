@@ -50,6 +50,7 @@ const FOLDERS: readonly string[] = [
   "handlers/site/lookup",
   "handlers/site/cache",
   "handlers/site/content",
+  "handlers/site/folders",
   "handlers/site/responses",
   "handlers/site",
   "handlers",

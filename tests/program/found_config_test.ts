@@ -84,7 +84,7 @@ Deno.test("the keys that count in a found file are those about a site, and no ot
   });
   assertEquals(
     counting.sort(),
-    ("$schema auth browse cacheControl cleanUrls compress cors errorPages etag headers hosts index precompressed redirects rewrites root " +
+    ("$schema archive archiveSize auth browse cacheControl cleanUrls compress cors errorPages etag headers hosts index precompressed redirects rewrites root " +
       "securityHeaders spa").split(" "),
   );
 });
@@ -92,11 +92,13 @@ Deno.test("the keys that count in a found file are those about a site, and no ot
 /** A value for each key. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
   ...Object.fromEntries(
-    ("http2 https keepAlive coroutine sandbox browse compress cleanUrls securityHeaders proxyProtocol cors spa")
+    ("http2 https keepAlive coroutine sandbox browse archive compress cleanUrls securityHeaders proxyProtocol cors spa")
       .split(" ").map((key) => [key, true]),
   ),
   ...Object.fromEntries(
-    ["port", "backlog", "cacheSize", "cacheFileSize", "workers", "admin"].map((key) => [key, 1]),
+    ["port", "backlog", "cacheSize", "cacheFileSize", "archiveSize", "workers", "admin"].map((
+      key,
+    ) => [key, 1]),
   ),
   ...Object.fromEntries(
     LIMITS.map(({ key }) => [key, key === "rate" ? "1/s" : key === "maxHead" ? "64K" : 1]),

@@ -9,7 +9,7 @@ const O_ACCMODE = 0o3;
 const O_PATH = 0o10000000;
 
 /** Returns the open files of a process: the name in /proc, and the flags. */
-function openIn(pid: number): { readonly name: string; readonly flags: number }[] {
+export function openIn(pid: number): { readonly name: string; readonly flags: number }[] {
   return Array.from(Deno.readDirSync(`/proc/${pid}/fd`)).flatMap(({ name: fd }) => {
     try {
       const name = Deno.readLinkSync(`/proc/${pid}/fd/${fd}`);

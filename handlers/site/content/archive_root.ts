@@ -9,7 +9,7 @@ import type { FileName } from "../../../ffi/file/inotify.ts";
 import { bodyMemory } from "../../../server/http/body_memory.ts";
 import { bytesWithHeadRoom } from "../../../server/http/head_room.ts";
 import type { ArchiveEntry, SiteArchive } from "../files/archive.ts";
-import type { FindContent, Loaded, Loader } from "./loader.ts";
+import type { FindContent, Loaded, Loader, Opened } from "./loader.ts";
 import { OpenFile } from "../files/open_files.ts";
 import type { FileStart } from "../files/read_file.ts";
 import type { Variant } from "../cache/resource.ts";
@@ -23,6 +23,7 @@ export class ArchiveRoot implements Root {
   readonly #archive: SiteArchive;
   readonly #status = new FileStatus();
   readonly followsLinks = true;
+  readonly name = null;
   readonly isReplaced = false;
 
   constructor(archive: SiteArchive) {
@@ -162,8 +163,21 @@ export class ArchiveLoader implements Loader {
       if (count === size) return { status, bytes, content: null, file: null, start: 0, digest };
       return count < 0 ? count : -EBADF;
     }
-    const fd = this.#archive.open();
-    const file = fd < 0 ? fd : OpenFile.of(fd, this.#key, null);
+    const file = this.#openFile();
     return typeof file === "number" ? file : { status, bytes: null, content: null, file, start, digest };
+  }
+
+  open(path: PathBytes): Opened | number {
+    const entry = this.#root.find(path);
+    if (entry === undefined || entry.kind !== "file") return -ENOENT;
+    const status = new FileStatus();
+    status.describe("file", entry);
+    const file = this.#openFile();
+    return typeof file === "number" ? file : { status, file, start: entry.start };
+  }
+
+  #openFile(): OpenFile | number {
+    const fd = this.#archive.open();
+    return fd < 0 ? fd : OpenFile.of(fd, this.#key, null);
   }
 }

@@ -31,6 +31,16 @@ export interface Loaded {
   readonly digest: string | null;
 }
 
+/** A file that was opened to be read from disk. */
+export interface Opened {
+  /** The state in which the file was opened. */
+  readonly status: FileStatus;
+  /** The open file, which the caller releases. */
+  readonly file: OpenFile;
+  /** The offset in `file` where the bytes begin. */
+  readonly start: number;
+}
+
 /** A function that returns the content in memory of a file in the state `status`; null when there is none. */
 export type FindContent = (status: FileStatus) => FileContent | null;
 
@@ -49,6 +59,8 @@ export interface Loader {
    * since it was seen.
    */
   watch(resource: Resource, seen: Seen): boolean;
+  /** Opens the file at `path`, below the root, without the cache. Returns −errno when that is impossible. */
+  open(path: PathBytes): Opened | number;
 }
 
 /** The root of the files that {@linkcode FileLoader} opens. Both functions return a descriptor or −errno. */
@@ -106,6 +118,19 @@ export class FileLoader implements Loader {
     } finally {
       if (isOpen) close(fd);
     }
+  }
+
+  open(path: PathBytes): Opened | number {
+    const fd = this.#root.open(path);
+    if (fd < 0) return fd;
+    const status = new FileStatus();
+    const failed = status.readDescriptor(fd);
+    if (failed < 0 || !status.isFile) {
+      close(fd);
+      return failed < 0 ? failed : -ELOOP;
+    }
+    const file = OpenFile.of(fd, status.fileIdentity, this.#listen);
+    return typeof file === "number" ? file : { status, file, start: 0 };
   }
 
   watch(resource: Resource, seen: Seen): boolean {

@@ -93,6 +93,10 @@ export class SiteRoot implements Root {
     return this.#directory.realPath;
   }
 
+  get name(): FileName | null {
+    return this.realPath?.split("/").at(-1) || null;
+  }
+
   readonly #openHere = () => this.openPath(HERE);
 
   mayHave(): boolean {

@@ -61,6 +61,10 @@ export class FileRoot implements Root {
     return this.#directory.realPath;
   }
 
+  get name(): FileName | null {
+    return this.#directory.name;
+  }
+
   mayHave(names: readonly FileName[]): boolean {
     return names.length === 1 && names[0] === this.#name;
   }

@@ -26,6 +26,8 @@ export type Spelling = "exact" | "listed" | "other";
 export interface Root {
   /** False when symbolic links are not followed. */
   readonly followsLinks: boolean;
+  /** The name of the root's directory; null when it is not known. */
+  readonly name: FileName | null;
   /** True when the root's path leads to another directory by now. */
   readonly isReplaced: boolean;
   /** Returns false when nothing can ever be served at the path `names`, so that no file is looked at for it. */

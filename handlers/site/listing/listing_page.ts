@@ -27,11 +27,22 @@ import { textOf } from "./natural_order.ts";
 /** Entries that are rendered in one step: half a millisecond. */
 const ENTRIES_PER_STEP = 50;
 
+/** Links to the archives of the directory. Robots are told not to fetch them. */
+const ARCHIVES =
+  `<nav aria-label="Download"><span>Download</span><a href="?archive=zip" rel="nofollow">ZIP</a>\
+<a href="?archive=tar.gz" rel="nofollow">tar.gz</a></nav>
+`;
+
 /**
  * Returns the HTML page. `url` is the directory's path as `encodePath` writes it, with a slash at its end. All links
- * are relative, so that a proxy may serve the site below another path. The generator yields often.
+ * are relative, so that a proxy may serve the site below another path. With `hasArchives`, there are links to archives.
+ * The generator yields often.
  */
-export function* listingPage(content: ListingContent, url: string): Generator<void, string> {
+export function* listingPage(
+  content: ListingContent,
+  url: string,
+  hasArchives = false,
+): Generator<void, string> {
   const { listing, readme } = content;
   const parts = url.split("/").slice(1, -1).map(decodedPart);
   const title = parts.length === 0 ? "/" : `/${parts.join("/")}/`;
@@ -52,7 +63,9 @@ ${ICONS}
 <p>${summary(listing)}</p>
 </header>
 <main>
-${bar(listing)}${entries}${pageLinks(listing)}${readme === null ? "" : readmeSection(readme)}</main>
+${bar(listing, hasArchives)}${entries}${pageLinks(listing)}${
+    readme === null ? "" : readmeSection(readme)
+  }</main>
 <script>${LISTING_SCRIPT}</script>
 </body>
 </html>
@@ -119,7 +132,7 @@ function summary(listing: Listing): string {
 }
 
 /** Returns the row with the filter and the actions; nothing for an empty folder. */
-function bar(listing: Listing): string {
+function bar(listing: Listing, hasArchives: boolean): string {
   if (listing.unfiltered === 0) return "";
   const { filter, ...others } = listing.query;
   const hidden = Array.from(
@@ -130,7 +143,7 @@ function bar(listing: Listing): string {
 <form action="./" role="search">${hidden.join("")}<input type="search" name="q" value="${escape(filter)}"\
  placeholder="Filter by name" aria-label="Filter by name" autocomplete="off" autocapitalize="off" spellcheck="false"\
  maxlength="255"><button>Filter</button><output></output></form>
-${actions(listing)}</div>
+${actions(listing)}${hasArchives ? ARCHIVES : ""}</div>
 `;
 }
 

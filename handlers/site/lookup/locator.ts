@@ -29,7 +29,7 @@ type Found =
   | FileLocation
   /** The client is redirected to another spelling of the path, encoded. */
   | { readonly kind: "moved"; readonly url: string }
-  /** A directory to be listed. */
+  /** A directory for itself: to be listed, or sent as an archive. */
   | { readonly kind: "directory"; readonly path: Uint8Array<ArrayBuffer> }
   | Refusal;
 
@@ -140,6 +140,7 @@ export class Locator {
   }
 
   #findDirectory(path: Uint8Array<ArrayBuffer>, mayMove: boolean, lookup: Lookup): Found {
+    if (lookup.wantsFolder) return this.#folder(path, lookup);
     for (const index of this.#index) {
       const file = join(path, index);
       const kind = lookup.look(file);
@@ -157,9 +158,11 @@ export class Locator {
     if (path.length > 0 && cleanUrls && mayMove && this.#leads(path, false, concat([path, HTML]), lookup)) {
       return { kind: "moved", url: encodePath(path, false) };
     }
-    if (!browse) return this.#withoutIndex;
-    if (lookup.look(path) !== "directory") return MISSING;
-    return { kind: "directory", path };
+    return browse ? this.#folder(path, lookup) : this.#withoutIndex;
+  }
+
+  #folder(path: Uint8Array<ArrayBuffer>, lookup: Lookup): Found {
+    return lookup.look(path) === "directory" ? { kind: "directory", path } : MISSING;
   }
 
   /** Returns the clean URL of the file `path` (`/d/` for `/d/index.html`, `/a` for `/a.html`); null when there is none. */

@@ -46,6 +46,8 @@ export class Lookup {
   readonly #exact = new Set<string>();
   /** The reason for a 404, for the trace, where one is known; else null. */
   obstacle: string | null = null;
+  /** True when a directory is wanted for itself, not its index. */
+  wantsFolder = false;
   /** Files whose times decided what is served. A change of one of them matters even if another file is served. */
   readonly compared: Set<Seen> = new Set();
 

@@ -23,6 +23,9 @@ import { encodePath } from "../files/resolve_path.ts";
 import type { CompiledAuth, Rules } from "../rules/rules.ts";
 import type { SiteRequest } from "./site_request.ts";
 
+/** Adds the site's fields; `mediaType` is that of the content, also for a 304, which has no Content-Type. */
+export type AddFolderFields = (extraFields: Fields, status: number, mediaType: string) => Fields;
+
 /** What a listing is made of, beside the request. */
 export interface BrowseParts {
   readonly listings: Listings;
@@ -34,8 +37,9 @@ export interface BrowseParts {
   readonly auth: readonly CompiledAuth[];
   /** True when responses have an ETag. */
   readonly givesTags: boolean;
-  /** Adds the site's fields; `mediaType` is the listing's, also for a 304, which has no Content-Type. */
-  readonly addFields: (extraFields: Fields, status: number, mediaType: string) => Fields;
+  /** True when the page links to archives of the directory. */
+  readonly hasArchives: boolean;
+  readonly addFields: AddFolderFields;
 }
 
 const REFUSED: Result = { failure: 503, extraFields: BUSY_FIELDS };
@@ -61,7 +65,7 @@ function* answer(
   const guard = parts.rules.asksForPasswords ? guardOf(path, url, parts) : null;
   const listing = yield* parts.listings.list(path, query, nowSeconds, guard);
   if (typeof listing === "number") return { failure: listing, extraFields: [] };
-  const { bodies, files, auth } = parts;
+  const { files, bodies, auth } = parts;
   const directory = { path, url, auth };
   const content = {
     listing,
@@ -69,7 +73,7 @@ function* answer(
     pictures: yield* files.pictures(listing, directory),
   };
   const key = `${url}\0${isJson} ${formatListingQuery(listing.query)}`;
-  const body = bodies.find(key, content) ?? (yield* bodyOf(key, content, url, isJson, bodies));
+  const body = bodies.find(key, content) ?? (yield* bodyOf(key, content, url, isJson, parts));
   const policy = isJson ? null : listing.query.view === "grid" ? GRID_POLICY : LISTING_POLICY;
   return respond({ body, policy, links: listingLinks(listing, url) }, request, nowSeconds, parts);
 }
@@ -79,9 +83,11 @@ function* bodyOf(
   content: ListingContent,
   url: string,
   isJson: boolean,
-  bodies: ListingBodies,
+  { bodies, hasArchives }: BrowseParts,
 ): Generator<void, ListingBody> {
-  const text = isJson ? JSON.stringify(listingJson(content.listing)) : yield* listingPage(content, url);
+  const text = isJson
+    ? JSON.stringify(listingJson(content.listing))
+    : yield* listingPage(content, url, hasArchives);
   const bytes = encodeUtf8(text);
   return bodies.add(key, content, bytes, contentTag(bytes));
 }

@@ -42,6 +42,7 @@ export function withRootFile(settings: SiteSettings): ServedSettings {
     index: [name],
     spa: spa === null ? null : encodePath(new TextEncoder().encode(name), false),
     browse: false,
+    archive: false,
     precompressed: "off", // the forms would be other files
   };
 }

@@ -4,6 +4,7 @@
  */
 import {
   BOOLEAN,
+  BYTES,
   checkKinds,
   FUNCTION,
   type Kind,
@@ -48,10 +49,6 @@ export type Trace = (what: string, detail: string) => void;
 export const NO_OPENAT2_WARNING: string =
   `openat2(2) is missing (before Linux 5.6, or refused by a filter of system calls): ${NO_LINKS}`;
 
-const BYTES: Kind = {
-  expected: "a number of bytes",
-  is: (value) => typeof value === "number" && value >= 0,
-};
 /** A name in upper case would never match a request, whose names are compared in lower case. */
 const HOST: Kind = {
   expected: "the name of a host in lower case",

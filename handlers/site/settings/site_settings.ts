@@ -5,6 +5,7 @@
  */
 import {
   BOOLEAN,
+  BYTES,
   type Kind,
   listOf,
   objectOf,
@@ -15,6 +16,7 @@ import {
   STRINGS,
 } from "../../../server/embedder/option_kinds.ts";
 import { SiteArchive } from "../files/archive.ts";
+import { FOLDER_BYTES_MAX } from "../limits.ts";
 
 /** Header fields for the paths that a glob matches, optionally for some media types only. Later rules win. */
 export interface HeaderRule {
@@ -91,6 +93,10 @@ export interface SiteSettings {
   readonly errorPages: Readonly<Record<number, string>>;
   /** Directories without an index file are listed. Default false. */
   readonly browse: boolean;
+  /** A directory is sent as an archive for `?archive=tar.gz` and `?archive=zip`. Default false. */
+  readonly archive: boolean;
+  /** Bytes of the files in an archive, before they are compressed. Default 4 GiB. */
+  readonly archiveSize: number;
   /** Text files are compressed, once each, for clients that accept it. Default false. */
   readonly compress: boolean;
   /** Which precompressed files are served. Default `fresh`. */
@@ -157,6 +163,8 @@ export const SITE_FIELDS: { readonly [K in SiteKey]: SiteField<SiteSettings[K]> 
   spa: { default: null, kind: orNull(STRING) },
   errorPages: { default: {}, kind: TABLE },
   browse: OFF,
+  archive: OFF,
+  archiveSize: { default: FOLDER_BYTES_MAX, kind: BYTES },
   compress: OFF,
   precompressed: { default: "fresh", kind: oneOf(PRECOMPRESSED_MODES) },
   etag: { default: "hash", kind: oneOf(ETAG_MODES) },

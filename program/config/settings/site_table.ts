@@ -11,7 +11,7 @@ import {
   type SiteKey,
   type SiteSettings,
 } from "../../../handlers/site/settings/site_settings.ts";
-import { oneOf, SWITCH } from "./kinds.ts";
+import { oneOf, SIZE, SWITCH } from "./kinds.ts";
 import { type Entry, type Heading, merged } from "./setting.ts";
 import {
   AUTH,
@@ -61,6 +61,13 @@ export const SITE_GROUPS = {
       description: "The page for an error status. 404.html needs no entry.",
     },
     browse: { kind: SWITCH, help: "list directories that have no index file" },
+    archive: { kind: SWITCH, help: "send folders as ?archive=zip or tar.gz" },
+    archiveSize: {
+      kind: SIZE,
+      called: "archive size",
+      help: "most bytes of files in one archive",
+      description: "The most bytes of all files in a folder that is sent as an archive.",
+    },
   },
 
   "Encoding and caching": {
