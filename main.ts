@@ -71,7 +71,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const args = parseCommandLine(argv);
   if (await runWithoutSettings(args)) return;
   returnFreedMemory();
-  setNoNewPrivileges();
+  if (args.action !== "serve") setNoNewPrivileges();
   if (args.action === "check") {
     const { checkSettings } = await import("./program/commands/check.ts");
     await checkSettings(args);
@@ -88,6 +88,8 @@ async function main(argv: readonly string[]): Promise<void> {
       : readConfig(args);
     const warnings = workerLaunch === null ? unknownVariables() : [];
     const command = await loadSettings(args, config, (line) => warnings.push(line));
+    const opensBrowser = kind === "user" && command.open !== null; // which may need rights that it gains
+    if (!opensBrowser) setNoNewPrivileges();
     if (command.action === "explain") {
       warnings.forEach(warn);
       await printExplanation(command);

@@ -17,6 +17,7 @@ import type { CacheSnapshot } from "../../server/metrics/statistics.ts";
 import { type ConfigPath, placeOf, placeOfRule } from "../config/config_place.ts";
 import { onlyOverTls, withHsts } from "./hsts.ts";
 import { checkSites } from "./local_certificate.ts";
+import { ownNames } from "./local_names.ts";
 import { withRoot } from "./root_certificate.ts";
 import { warn } from "../terminal/output.ts";
 import { sharedLines } from "../terminal/shared_lines.ts";
@@ -34,7 +35,7 @@ export function siteOptionsOf(
   onWarning: (line: string) => void = warn,
 ): StaticOptions {
   const { site, hosts, cacheSize, cacheFileSize, validate, config } = command;
-  const { allowedHosts, trustProxy, proxyProtocol, verbosity } = command;
+  const { trustProxy, proxyProtocol, verbosity } = command;
   const hasProxy = trustProxy.length > 0 || proxyProtocol; // a proxy passes on whatever host names it likes
   let ports: readonly number[] | null = null;
   const { hsts } = command;
@@ -46,11 +47,16 @@ export function siteOptionsOf(
     cacheFileSize,
     validate,
     config,
-    allowedHosts: allowedHosts ?? null,
+    allowedHosts: allowedHostsOf(command),
     loopbackPorts: () => ports ??= hasProxy ? [] : loopbackPorts(listening()),
     onWarning,
     ...(verbosity === "verbose" ? { onNotice: warn } : {}),
   };
+}
+
+/** Returns the names of hosts that are answered; null for the usual ones. With `--dev` these are the machine's own. */
+export function allowedHostsOf({ allowedHosts, dev }: CommandLine): readonly string[] | null {
+  return allowedHosts ?? (dev ? ownNames() : null);
 }
 
 function listeningOf({ addresses }: CommandLine): Listening[] {
