@@ -7,6 +7,7 @@ import type { SocketAddress } from "../../ffi/socket/socket.ts";
 import { type StaticHandler, staticHandler, type StaticOptions } from "../../handlers/static.ts";
 import { isLoopback } from "../config/settings/program_kinds.ts";
 import { isSubcommand, NO_SUBCOMMANDS } from "../config/flags/command_line.ts";
+import { wordsWithRoot } from "../config/flags/root_corrections.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
 import type { SiteSettings } from "../../handlers/site/settings/site_settings.ts";
 import type { Handler } from "../../server/connection/handler.ts";
@@ -114,16 +115,22 @@ export async function withSites<T>(command: CommandLine, work: () => T | Promise
     return await work();
   } catch (error) {
     if (error instanceof SystemError) {
+      const root = typeof site.root === "string" ? site.root : null;
+      const correct = (words: readonly string[]) => root === null ? null : wordsWithRoot(words, root);
       const isOutside = error.errno === EXDEV && typeof site.root === "string";
       const example = isOutside ? site.root : "DIR";
       const where = config === null || isOutside
         ? ""
         : `, or "root" in ${placeOfRoot(command, error) ?? config}`;
       if (error.errno === ENOENT && typeof site.root === "string" && isSubcommand(site.root)) {
-        throw new UsageError(`${error.message}: ${NO_SUBCOMMANDS}: write "epollet", or "epollet 7890 DIR"`);
+        throw new UsageError(
+          `${error.message}: ${NO_SUBCOMMANDS}: write "epollet", or "epollet 7890 DIR"`,
+          correct,
+        );
       }
       throw new UsageError(
         `${error.message}: name the directory to serve, as in "epollet 7890 ${example}"${where}`,
+        correct,
       );
     }
     if (error instanceof TypeError) {

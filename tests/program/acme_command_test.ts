@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseCertificate } from "../../program/commands/certificate.ts";
-import { SUBCOMMANDS } from "../../program/commands/subcommands.ts";
+import { SUBCOMMANDS } from "../../program/config/flags/subcommands.ts";
 import { freePort } from "../support/free_port.ts";
 import { patient } from "../support/deadline.ts";
 import { HAS_PEBBLE, Pebble } from "../support/pebble.ts";

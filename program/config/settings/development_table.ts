@@ -46,7 +46,7 @@ export const DEVELOPMENT_ENTRIES = {
     otherwise: "",
     isForStatic: true,
     fixed: "always",
-    help: "open the site in the browser, or the page at PATH",
+    help: "open the site, or PATH, in the browser",
     description: "The path of a page that is opened in the browser when the program starts; true: /.",
   }),
   qr: entry({

@@ -192,6 +192,7 @@ export const PROGRAM_GROUPS = {
       default: "none",
       fixed: "alone",
       isForStatic: true,
+      example: "dev",
       help: `format: ${LOG_FORMAT_NAMES.join(", ")}`,
     }),
     accessLogFile: entry({
