@@ -68,15 +68,17 @@ export function announce(
   for (const [taken, free] of sockets.replacedPorts) print(`Port ${taken} is taken: ${free} is used instead`);
   const servesFiles = site !== null;
   const isColoured = takesColours(STDOUT_FILENO);
+  const passwords = servesFiles ? passwordLines(command).map(printable) : [];
   if (isTerminal(STDOUT_FILENO)) {
     bannerLines(command, { listening, adminSockets, servesFiles, isColoured }).forEach((line) => print(line));
+    passwords.forEach((line) => print(line));
   } else {
     if (servesFiles && command.config !== null) print(`Settings from ${command.config}`);
+    passwords.forEach((line) => print(line));
     const what = servesFiles ? command.site.root : command.handler;
     printPlaces(`Serving ${what}`, listening, servesFiles);
     printPlaces("Admin", adminSockets, true);
   }
-  if (servesFiles) passwordLines(command).map(printable).forEach(print);
   certificates?.notes?.map(printable).forEach(print);
   if (drawCode !== null) codeLines(command, listening, drawCode, isColoured).forEach((line) => print(line));
   if (command.verbosity === "normal") return;

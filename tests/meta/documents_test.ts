@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parseCertificate } from "../../program/commands/certificate.ts";
+import { settingHelp } from "../../program/commands/setting_help.ts";
 import { parseTrust } from "../../program/commands/trust.ts";
 import { parseCommandLine } from "../../program/config/flags/command_line.ts";
 import { parseConfig } from "../../program/config/file/config_file.ts";
@@ -66,6 +67,7 @@ Deno.test("each command of the documents is valid for the program", () => {
         const [first, ...others] = words;
         if (first === "certificate") parseCertificate(others);
         else if (first === "trust") parseTrust(others);
+        else if (first === "help") others[0] === "NAME" || settingHelp(others[0]!);
         else parseCommandLine(words);
       } catch (error) {
         throw new Error(`${name}: epollet ${words.join(" ")}: ${(error as Error).message}`);

@@ -104,6 +104,7 @@ Deno.test("an authority with external account binding gets the credentials of --
 
 Deno.test("each subcommand explains itself, with all of its flags, which it takes", async () => {
   for (const { name, args, flags } of SUBCOMMANDS) {
+    if (name === "help") continue; // it explains all flags
     const { code, stdout, stderr } = await runProgram([name, "--help"]);
     assertEquals([code, stderr], [0, ""]);
     assert(stdout.startsWith(`epollet ${name} ${args.replace("...", "…")}`), stdout);
@@ -138,7 +139,7 @@ Deno.test("what cannot be got is refused with a sentence: wildcards, addresses, 
       ],
       [
         ["a.example", "--drectory", "x"],
-        /^epollet: Unknown option '--drectory': see epollet certificate --help\n$/,
+        /^epollet: Unknown option '--drectory': see epollet certificate --help; type: epollet certificate a\.example --directory x\n$/,
       ],
     ] as const
   ) {

@@ -2,6 +2,7 @@
  * What a value with a mistake may stand for.
  * @module
  */
+import { levenshteinDistance } from "@std/text";
 import type { Flag } from "./flags.ts";
 import { near } from "./near.ts";
 
@@ -22,7 +23,9 @@ export function* readings({ name, values }: Flag, text: string): Generator<strin
   const lower = plain.toLowerCase();
   if (lower !== plain) yield lower;
   const longer = values?.filter((value) => value.startsWith(lower)) ?? [];
-  const closest = longer.length > 1 ? null : longer[0] ?? near(lower, values ?? []);
+  const other = near(lower, values ?? []);
+  const isSure = other !== null && levenshteinDistance(lower, other) <= Math.max(1, lower.length / 4);
+  const closest = longer.length > 1 ? null : longer[0] ?? (isSure ? other : null);
   if (closest !== null) yield closest;
   const [, count, slash, word] = /^([\d.]+)\s*(\/|per )?\s*([a-z]+)$/.exec(lower) ?? [];
   if (count !== undefined) {
