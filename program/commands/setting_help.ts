@@ -90,7 +90,8 @@ export function helpNames(): string[] {
 function unknown(name: string): UsageError {
   const plain = name.replace(/^-+/, "");
   const known = [...FLAG_FORMS.keys(), ...SETTINGS.map(({ key }) => key), ...helpNames()];
-  const closest = near(plain.toLowerCase(), known);
+  const lower = near(plain.toLowerCase(), known.map((name) => name.toLowerCase()));
+  const closest = known.find((name) => name.toLowerCase() === lower) ?? null;
   const hint = closest === null ? "" : `; the closest is ${closest}`;
   return new UsageError(
     `There is no setting "${plain}": see epollet --help for those that there are${hint}`,
