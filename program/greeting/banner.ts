@@ -42,7 +42,14 @@ export function bannerLines(command: CommandLine, facts: BannerFacts): string[] 
   const rows: Row[] = [
     ["Local", sockets.map((socket) => shown(socket, reachableHere(socket)))],
     ["Network", elsewhere.length > 0 ? elsewhere : alone(sockets)],
-    ["Admin", placesOf(adminSockets).map((socket) => shown(socket, reachableHere(socket)))],
+    [
+      "Admin",
+      placesOf(adminSockets).flatMap((socket) =>
+        [reachableHere(socket), ...reachableElsewhere(socket)].map((place) =>
+          style(36, urlOf(socket, place, true))
+        )
+      ),
+    ],
     ...servesFiles ? siteRows(command) : [["Serving", [command.handler]] as const],
     ["Settings", command.config === null ? [] : [printable(command.config)]],
   ];

@@ -24,6 +24,7 @@ export function devFormat(isColoured: boolean): LogFormat {
   const style = (code: number, text: string) => isColoured ? `\x1b[${code}m${text}\x1b[0m` : text;
   const [methodStart, methodEnd] = style(BOLD, "\n").split("\n").map(encodeUtf8) as [Bytes, Bytes];
   const nothing = encodeUtf8("");
+  localTime(0); // reads the time zone, which the sandbox will not permit
   return {
     lead: () => nothing,
     user: (_, __, at) => at,

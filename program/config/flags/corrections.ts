@@ -128,6 +128,9 @@ function* unknownChanges(words: Words, i: number, flag: string, inline: string |
   const rest = inline === null ? "" : `=${inline}`;
   const kebab = bare.replace(/([a-z])([A-Z])/g, "$1-$2").replaceAll("_", "-").toLowerCase();
   if (bare.length > 1 && FLAG_FORMS.has(kebab)) yield replaced(words, i, 1, [`--${kebab}${rest}`]);
+  const valued = kebab.startsWith("no-") ? FLAG_FORMS.get(counterpart(kebab))?.flag : undefined;
+  const nothing = valued?.values?.find((value) => value === "none" || value === "off");
+  if (nothing !== undefined) yield replaced(words, i, 1, [`--${valued!.name}`, nothing]);
   const [, port] = /^-[A-Za-z](\d+)$/.exec(words[i]!) ?? [];
   if (port !== undefined && flag !== "-p") yield replaced(words, i, 1, ["-p", port]);
   if (flag.length === 2) yield replaced(words, i, 1, [swapCase(flag) + rest]);

@@ -16,6 +16,9 @@ const UNITS: Readonly<Record<string, RegExp>> = {
   y: /^(yrs?|years?)$/,
 };
 
+/** What users write for nothing. */
+const OFF = /^(off|no|none|false|0)$/;
+
 /** Yields values in place of `text` for `flag`, the most probable ones first. Whoever uses them has to check them. */
 export function* readings({ name, values }: Flag, text: string): Generator<string> {
   const plain = text.trim();
@@ -27,6 +30,8 @@ export function* readings({ name, values }: Flag, text: string): Generator<strin
   const isSure = other !== null && levenshteinDistance(lower, other) <= Math.max(1, lower.length / 4);
   const closest = longer.length > 1 ? null : longer[0] ?? (isSure ? other : null);
   if (closest !== null) yield closest;
+  const nothing = OFF.test(lower) ? values?.find((value) => value === "none" || value === "off") : undefined;
+  if (nothing !== undefined) yield nothing;
   const [, count, slash, word] = /^([\d.]+)\s*(\/|per )?\s*([a-z]+)$/.exec(lower) ?? [];
   if (count !== undefined) {
     const unit = Object.keys(UNITS).find((unit) => UNITS[unit]!.test(word!)) ?? word!;
