@@ -26,6 +26,14 @@ function fail(message: string, status: number): never {
   Deno.exit(status);
 }
 
+/** Returns the message of `error`, and the line that was probably meant, if that is obvious. */
+async function withLine({ message, correct }: UsageError): Promise<string> {
+  const { correctedWords, lineOf } = await import("./program/config/flags/corrections.ts");
+  const words = correct === null ? correctedWords(Deno.args) : correct(Deno.args);
+  const line = words === null ? null : lineOf(words);
+  return line === null || message.includes(`"${line}"`) ? message : `${message}; type: ${line}`;
+}
+
 async function printExplanation(command: CommandLine): Promise<void> {
   const { explain } = await import("./handlers/explain.ts");
   const { looksAs } = await import("./program/commands/explain_user.ts");
@@ -46,6 +54,19 @@ async function runWithoutSettings({ action, isShortHelp, shell }: Arguments): Pr
   return true;
 }
 
+/** Returns the text of `epollet help NAME`. @throws {UsageError} */
+async function helpAbout([name, ...others]: readonly string[]): Promise<string> {
+  if (name === undefined || /^(-h|--help)$/.test(name)) return helpText();
+  const { commandHelp, settingHelp } = await import("./program/commands/setting_help.ts");
+  if (others.length > 0) {
+    throw new UsageError(
+      `Unexpected argument "${others[0]}": epollet help explains one name`,
+      () => ["help", name],
+    );
+  }
+  return await commandHelp(name) ?? settingHelp(name);
+}
+
 async function printPasswordHash(): Promise<void> {
   const password = await readPassword();
   if (password === null) Deno.exit(EXIT_INTERRUPTED);
@@ -64,6 +85,7 @@ async function main(argv: readonly string[]): Promise<void> {
     const { getCertificates } = await import("./program/commands/certificate.ts");
     Deno.exit(await getCertificates(argv.slice(1)));
   }
+  if (argv[0] === "help") return void console.log(await helpAbout(argv.slice(1)));
   if (argv[0] === "trust") { // it starts programs, so it keeps the right to gain rights
     const { trust } = await import("./program/commands/trust.ts");
     Deno.exit(await trust(argv.slice(1), (line) => console.log(line)));
@@ -76,7 +98,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const args = parseCommandLine(argv);
   if (await runWithoutSettings(args)) return;
   returnFreedMemory();
-  setNoNewPrivileges();
+  if (args.action !== "serve") setNoNewPrivileges();
   if (args.action === "check") {
     const { checkSettings } = await import("./program/commands/check.ts");
     await checkSettings(args);
@@ -93,6 +115,8 @@ async function main(argv: readonly string[]): Promise<void> {
       : readConfig(args);
     const warnings = workerLaunch === null ? unknownVariables() : [];
     const command = await loadSettings(args, config, (line) => warnings.push(line));
+    const opensBrowser = kind === "user" && command.open !== null; // which may need rights that it gains
+    if (!opensBrowser) setNoNewPrivileges();
     if (command.action === "explain") {
       warnings.forEach(warn);
       await printExplanation(command);
@@ -105,7 +129,7 @@ if (import.meta.main) {
   try {
     await main(Deno.args);
   } catch (error) {
-    if (error instanceof UsageError) fail(error.message, EXIT_USAGE);
+    if (error instanceof UsageError) fail(await withLine(error), EXIT_USAGE);
     if (error instanceof SystemError || error instanceof OpensslMissing) fail(error.message, EXIT_FAILURE);
     if (error instanceof Deno.errors.NotCapable) {
       fail("the kernel is reached through FFI: start it with deno run --allow-ffi main.ts", EXIT_USAGE);

@@ -11,7 +11,8 @@ import { adminService, adminToInherit, listenForAdmin } from "./setup/admin.ts";
 import { loadCertificates } from "./setup/certificates.ts";
 import { renewalOf } from "./setup/local_renewal.ts";
 import { decodeBase64, ticketSecretOf } from "./lifecycle/ticket_secret.ts";
-import { announce } from "./setup/announce.ts";
+import { announce, loadCode } from "./greeting/announce.ts";
+import { openBrowser } from "./greeting/browser.ts";
 import { sayReady, ServiceManager } from "./lifecycle/service_manager.ts";
 import { certificatesOf, inheritedBy, type LaunchContext, Launcher } from "./lifecycle/launch.ts";
 import { Logs } from "./setup/logs.ts";
@@ -75,6 +76,8 @@ export async function serveSingleProcess(
     warn,
   });
   const reload = new Reload(args, command, new RunningServer({ server, site }, isConfined), manager);
+  const drawCode = await loadCode(command);
+  if (launchContext === null) await openBrowser(command, sockets); // the sandbox permits neither
   if (launcher === null) giveUpLowPorts(); // only a successor could listen on further ones
   sandbox?.enter();
   let hasSuccessor = false;
@@ -120,6 +123,7 @@ export async function serveSingleProcess(
     account: current,
     sandbox,
     certificates,
+    drawCode,
   });
   renewal?.start();
   sayReady(launchContext, manager, server.reactor);

@@ -19,7 +19,8 @@ import { loadCertificates, namesWithoutCertificate } from "./setup/certificates.
 import { ChallengeWatch } from "./setup/challenge_watch.ts";
 import { renewalOf, type Renewing } from "./setup/local_renewal.ts";
 import { ticketSecretOf } from "./lifecycle/ticket_secret.ts";
-import { announce } from "./setup/announce.ts";
+import { announce, loadCode } from "./greeting/announce.ts";
+import { openBrowser } from "./greeting/browser.ts";
 import { Companion } from "./workers/companion_process.ts";
 import { WorkerPool, workersOf } from "./workers/worker_pool.ts";
 import { EXIT_FAILURE, EXIT_USAGE } from "./terminal/exit.ts";
@@ -170,6 +171,8 @@ export async function supervise(
     workerPool.sockets.removeFiles();
     Deno.exit(outcome.code ?? EXIT_FAILURE);
   }
+  if (launchContext === null) await openBrowser(command, sockets);
+  const drawCode = await loadCode(command);
   if (!hasEnded) {
     announce(command, {
       sockets,
@@ -179,6 +182,7 @@ export async function supervise(
       sandbox,
       certificates,
       workers: supervisor.pids,
+      drawCode,
     });
     renewal?.start();
     reactor.post(() => {

@@ -7,6 +7,13 @@
 export class UsageError extends Error {
   /** Always `"UsageError"`. */
   override readonly name = "UsageError";
+  /** Returns the words of the command line that were probably meant, given those that were typed; null where none are obvious. */
+  readonly correct: ((args: readonly string[]) => readonly string[] | null) | null;
+
+  constructor(message: string, correct: UsageError["correct"] = null) {
+    super(message);
+    this.correct = correct;
+  }
 }
 
 /**

@@ -1,12 +1,13 @@
 /**
- * Commands of the system that are run to their end. Source: posix_spawn(3), sh(1), memfd_create(2).
+ * Commands of the system that are run to their end. Source: posix_spawn(3), sh(1), memfd_create(2), access(2).
  * @module
  */
-import { F_SETFD } from "../libc/constants.ts";
+import { AT_FDCWD, F_SETFD, X_OK } from "../libc/constants.ts";
 import { orThrow } from "../libc/errno.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 import { readAt } from "../file/file.ts";
 import { environmentWithout, kill, reap, spawn } from "./child.ts";
+import { environmentVariable } from "./process.ts";
 
 const SHELL = "/bin/sh";
 /**
@@ -17,6 +18,8 @@ const SCRIPT =
   'out=$1; shift; PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; exec "$@" </dev/null >"/proc/self/fd/$out" 2>&1';
 /** What sh returns for a command that it does not find. */
 const NOT_FOUND = 127;
+/** Where programs are if the environment does not say. */
+const PATH = "/usr/local/bin:/usr/bin:/bin";
 const OUTPUT_BYTES_MAX = 64 * 1024;
 const PATIENCE_MS = 120_000;
 const LOOK_INTERVAL_MS = 10;
@@ -65,6 +68,16 @@ async function endOf(pid: number): Promise<number> {
     if (performance.now() > endMs) kill(pid);
     await new Promise((resolve) => setTimeout(resolve, LOOK_INTERVAL_MS));
   }
+}
+
+/** Returns true for a program on the PATH, or at a path, that this process may execute. */
+export function isCommand(name: string): boolean {
+  loadLibc();
+  const directories = name.includes("/") ? [""] : (environmentVariable("PATH") ?? PATH).split(":");
+  return directories.some((directory) => {
+    const path = name.includes("/") ? name : `${directory === "" ? "." : directory}/${name}`;
+    return result(libc.faccessat(AT_FDCWD, cString(path), X_OK, 0)) === 0;
+  });
 }
 
 /** Returns a command as a user writes it in a shell. */

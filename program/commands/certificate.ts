@@ -28,7 +28,8 @@ import { DIRECTORY, DIRECTORY_URL, EMAIL, FILE, PROFILE } from "../config/settin
 import type { Kind } from "../config/settings/kinds.ts";
 import { PORT } from "../config/settings/program_kinds.ts";
 
-const HELP = `epollet certificate NAME… [FLAG]…
+/** The text of `--help`. */
+export const CERTIFICATE_HELP = `epollet certificate NAME… [FLAG]…
 
 Gets a certificate for each NAME by ACME, or renews it if that is due, and exits. Key, certificate and chain are in
 one file each, DIR/NAME.pem, which --tls-cert takes. Using it means that you accept the authority's terms.
@@ -127,7 +128,7 @@ export function parseCertificate(args: readonly string[]): Parsed | null {
 export async function getCertificates(args: readonly string[]): Promise<number> {
   const parsed = parseCertificate(args);
   if (parsed === null) {
-    console.log(HELP);
+    console.log(CERTIFICATE_HELP);
     return 0;
   }
   const { settings, isForced, ports } = parsed;

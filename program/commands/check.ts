@@ -6,7 +6,7 @@ import { workingDirectory } from "../../ffi/process/process.ts";
 import { combine, type OtherChoices, readOthers, unknownVariables } from "../config/load_settings.ts";
 import { chosenValue, nameIn } from "../config/overruled.ts";
 import { TIME } from "../config/settings/kinds.ts";
-import { JOINED_KEYS, LIMITS, propertyOf } from "../config/settings/table.ts";
+import { JOINED_KEYS, LIMITS, propertyOf, SETTINGS } from "../config/settings/table.ts";
 import type { Arguments, CommandLine } from "../config/settings/settings.ts";
 import { printable } from "../../server/usage_error.ts";
 import { configText, writtenConfig } from "../config/file/write_config.ts";
@@ -58,8 +58,18 @@ export async function checkSettings(args: Arguments): Promise<void> {
   acme.map(printable).forEach(warn);
   unmeant(command).forEach(warn);
   if (command.handler === "static") (await siteWarnings(command)).map(printable).forEach(warn);
-  const noteOf = command.verbosity === "verbose" ? (key: string) => origin(key, args, others) : null;
+  const noteOf = command.verbosity === "verbose"
+    ? (key: string) => origin(key, args, others, isImplied(command, key))
+    : null;
   console.log(configText(writtenConfig(command, workingDirectory()), noteOf));
+}
+
+/** Returns whether `key` has a value that `dev` stands for, unless a source has set it. */
+function isImplied({ dev, ...command }: CommandLine, key: string): boolean {
+  const { default: usual } = SETTINGS.find((setting) => setting.key === key)!;
+  const property = propertyOf(key);
+  const value: unknown = Reflect.get(command, property) ?? Reflect.get(command.site, property);
+  return dev && value !== undefined && JSON.stringify(value) !== JSON.stringify(usual);
 }
 
 /** Returns a line for each number whose unit seems to be missing. */
@@ -94,14 +104,19 @@ async function validate(command: CommandLine): Promise<void> {
   (await openSites(command))?.close();
 }
 
-/** Returns where a setting comes from: `--port`, `EPOLLET_PORT`, the path of a file, or `default`. */
-function origin(key: string, args: Arguments, { environment, file }: OtherChoices): string {
+/** Returns where a setting comes from: `--port`, `EPOLLET_PORT`, the path of a file, `dev` if it is implied, or `default`. */
+function origin(
+  key: string,
+  args: Arguments,
+  { environment, file }: OtherChoices,
+  isImplied: boolean,
+): string {
   const origins = [args, environment]
     .filter((choices) => chosenValue(choices, key) !== undefined)
     .map((choices) => nameIn(choices, key) ?? "argument");
   const isInFile = file !== null &&
     (key === "hosts" ? file.hosts.size > 0 : chosenValue(file, key) !== undefined);
   if (isInFile) origins.push(file.path);
-  if (origins.length === 0) return "default";
+  if (origins.length === 0) return isImplied ? "dev" : "default";
   return printable(JOINED_KEYS.includes(key) ? origins.join(", ") : origins[0]!);
 }

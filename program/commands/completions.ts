@@ -4,8 +4,9 @@
  */
 import { FLAG_FORMS, type FlagForm, formsOf } from "../config/flags/flag_forms.ts";
 import { type Flag, FLAGS } from "../config/flags/flags.ts";
+import { helpNames } from "./setting_help.ts";
 import type { Shell } from "../config/settings/settings.ts";
-import { SUBCOMMANDS } from "./subcommands.ts";
+import { SUBCOMMANDS } from "../config/flags/subcommands.ts";
 
 /** What a value is completed with: words, or names that the shell knows. */
 type Candidates = readonly string[] | "files" | "directories" | "users";
@@ -13,6 +14,11 @@ type Candidates = readonly string[] | "files" | "directories" | "users";
 /** Returns the script for a shell, without a newline at its end. */
 export function completionsFor(shell: Shell): string {
   return { bash, zsh, fish }[shell]();
+}
+
+/** The words that may follow a command. */
+function wordsOf(command: string): readonly string[] {
+  return command === "help" ? helpNames() : [];
 }
 
 /** The candidates for the value of a flag. */
@@ -54,7 +60,7 @@ function bash(): string {
     return `    ${patterns.join(" | ")}) ${candidates.length === 0 ? "return" : `how=(${how})`} ;;`;
   });
   const subcommands = SUBCOMMANDS.map(({ name, flags }) =>
-    `    1${name}) how=(-W '${flags.map((flag) => flag.split(" ")[0]).join(" ")}') ;;`
+    `    1${name}) how=(-W '${[...flags.map((flag) => flag.split(" ")[0]), ...wordsOf(name)].join(" ")}') ;;`
   );
   return `# Completions of epollet for bash; ~/.local/share/bash-completion/completions/epollet is their place.
 _epollet() {
@@ -73,7 +79,7 @@ _epollet() {
 ${subcommands.join("\n")}
   esac
   case \${how:+COMMAND}$flag$behind in
-    COMMAND*) [[ $word == -* ]] || how=(-f) ;;
+    COMMAND*) [[ $word == -* || \${COMP_WORDS[1]} == help ]] || how=(-f) ;;
 ${cases.join("\n")}
     *)
       if [[ -n $behind ]]; then
@@ -116,7 +122,7 @@ function zsh(): string {
       const [written, value] = flag.split(" ");
       return value === undefined ? `'${written}'` : `'${written}=:${value}:_files'`;
     });
-    return `    1${name}) _arguments -S ${own.join(" ")} '*:NAME:()'; return ;;`;
+    return `    1${name}) _arguments -S ${own.join(" ")} '*:NAME:(${wordsOf(name).join(" ")})'; return ;;`;
   });
   const names = SUBCOMMANDS.map(({ name }) => name).join(" ");
   return `#compdef epollet
@@ -161,6 +167,9 @@ function fish(): string {
   });
   const subcommands = SUBCOMMANDS.flatMap(({ name, help, flags }) => [
     `complete -c epollet -n __fish_is_first_arg -a ${name} -d ${quoted(help)}`,
+    ...wordsOf(name).length === 0 ? [] : [
+      `complete -c epollet -n '__fish_seen_subcommand_from ${name}' -a ${quoted(wordsOf(name).join(" "))}`,
+    ],
     ...flags.map((flag) => {
       const [written, value] = flag.slice(2).split(" ");
       const argument = value === undefined ? "" : /^(DIR|FILE)$/.test(value) ? " -r -F" : " -x";

@@ -5,7 +5,7 @@
 import { DEFAULT_SITE_SETTINGS } from "../../handlers/site/settings/site_settings.ts";
 import { type Flag, FLAG_GROUPS, FLAGS } from "../config/flags/flags.ts";
 import { DEFAULT_PORT } from "../config/settings/settings.ts";
-import { SUBCOMMANDS } from "./subcommands.ts";
+import { SUBCOMMANDS } from "../config/flags/subcommands.ts";
 
 /** The width of a terminal. */
 const COLUMNS = 80;
@@ -21,7 +21,7 @@ const COMMON: readonly string[] = "host spa browse compress cors header auth con
 
 /** The text of `--help`. */
 export function helpText(): string {
-  const groups = FLAG_GROUPS.map(({ heading, flags }) => `${heading}\n${flags.map(row).join("\n")}`);
+  const groups = FLAG_GROUPS.map(({ heading, flags }) => `${heading}\n${flags.map(rowOf).join("\n")}`);
   const commands = SUBCOMMANDS.map(({ name, args, help }) => line(`epollet ${name} ${args}`, help));
   return `${USAGE}
 
@@ -35,8 +35,8 @@ The argument that begins with a digit is PORT, another one is ROOT.
 Only the configuration file has redirects, rewrites, headers and passwords by
 path, and virtual hosts. Conditional requests, byte ranges, 404.html and
 precompressed files (a.js.br, .zst, .gz) need no flag.
-epollet COMMAND --help tells more of a command. A folder of that name is served
-as ./certificate, ./trust.
+epollet COMMAND --help tells more of a command, epollet help NAME of a flag or a
+key. A folder with the name of a command is served as ./certificate, ./help.
 In the environment EPOLLET_CACHE_SIZE=64M is --cache-size 64M, and
 EPOLLET_BROWSE=false is --no-browse. PORT is read if EPOLLET_PORT is not set.
 Flags overrule the environment, which overrules the configuration file.
@@ -53,18 +53,18 @@ export function shortHelp(): string {
 Examples
   epollet                                  ./html on port ${DEFAULT_PORT}
   epollet 8080 ./public                    another folder on port 8080
+  epollet ./public --dev                   for development: live reload
   epollet 8080 dist --spa --compress       a single-page application
   epollet 443 /srv/www --acme example.org  HTTPS, with a certificate it renews
-  epollet --check --config epollet.json    check a configuration file
 
 Common flags
-${flags.map(row).join("\n")}
+${flags.map(rowOf).join("\n")}
 
-All flags: epollet --help. The manual page: epollet --man.`;
+All flags: epollet --help. One flag: epollet help NAME. Manual: epollet --man.`;
 }
 
-/** A flag and its line of help, which goes on below itself where it is too long. */
-function row({ name, letter, value, isOptional, help }: Flag): string {
+/** Returns a flag and its line of help, which goes on below itself where it is too long. */
+export function rowOf({ name, letter, value, isOptional, help }: Flag): string {
   const short = letter === undefined ? "    " : `-${letter}, `;
   const argument = value === undefined ? "" : isOptional ? `[=${value}]` : ` ${value}`;
   return line(`${short}--${name}${argument}`, help);

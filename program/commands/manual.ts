@@ -6,7 +6,7 @@ import { formsOf, variableOf } from "../config/flags/flag_forms.ts";
 import { DEFAULT_CONFIG, type Flag, FLAG_GROUPS, FLAGS } from "../config/flags/flags.ts";
 import { DEFAULT_PORT } from "../config/settings/settings.ts";
 import { DEFAULT_SITE_SETTINGS } from "../../handlers/site/settings/site_settings.ts";
-import { SUBCOMMANDS } from "./subcommands.ts";
+import { SUBCOMMANDS } from "../config/flags/subcommands.ts";
 
 /** The date of the last change of its words: man(7) wants one, and one program prints one page. */
 const DATE = "2026-11-30";
@@ -216,6 +216,7 @@ ${bold("--healthcheck")} finds it unwell.`,
       "EXAMPLES",
       [
         example("A directory on the default port:", "epollet ./public"),
+        example("For development: pages reload when their files change:", "epollet ./public --dev"),
         example(
           "A single-page application, compressed, on port 8080:",
           "epollet 8080 dist --spa --compress",
@@ -230,6 +231,7 @@ ${bold("--healthcheck")} finds it unwell.`,
           "epollet trust\nepollet ./public --https",
         ),
         example("Check the configuration:", "epollet --check --config /etc/epollet.json"),
+        example("Explain one flag:", "epollet help --live"),
         example("Print why a URL is answered as it is:", "epollet --explain /old/page"),
         example(
           "Completions, and this page:",

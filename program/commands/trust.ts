@@ -17,7 +17,8 @@ import { ensureAuthority } from "../setup/local_authority.ts";
 import { EXIT_FAILURE } from "../terminal/exit.ts";
 import { type BrowserStore, browserStores, type SystemStore, systemStore } from "./trust_stores.ts";
 
-const USAGE = `epollet trust [--remove]
+/** The text of `--help`. */
+export const TRUST_HELP = `epollet trust [--remove]
 
 Makes the system, Chromium and Firefox trust the local authority of --https,
 which is made if there is none yet. --remove takes that back.`;
@@ -87,7 +88,7 @@ export function parseTrust(args: readonly string[]): "help" | "remove" | "instal
 export async function trust(args: readonly string[], say: (line: string) => void): Promise<number> {
   const action = parseTrust(args);
   if (action === "help") {
-    say(USAGE);
+    say(TRUST_HELP);
     return 0;
   }
   checkHome();

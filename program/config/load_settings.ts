@@ -12,6 +12,7 @@ import { describeUnknown, readEnvironment } from "./flags/environment.ts";
 import { CONFIG_NAME, DEFAULT_CONFIG } from "./flags/flags.ts";
 import { withoutEmptyDirectories } from "./certificate_files.ts";
 import { judgeAt, withPlace } from "./config_place.ts";
+import { withDevelopment } from "./development.ts";
 import { confineToSite, describeIgnored } from "./file/found_config.ts";
 import { describeOverruled, nameIn } from "./overruled.ts";
 import {
@@ -95,7 +96,8 @@ function withCertificates(environment: FlagChoices): FlagChoices {
 }
 
 /** Merges all sources. Directories of certificates that are empty are left out. @throws {UsageError} */
-export function combine(args: Arguments, { environment, file }: OtherChoices): CommandLine {
+export function combine(given: Arguments, others: OtherChoices): CommandLine {
+  const { args, environment, file } = withDevelopment({ args: given, ...others });
   const command = mergeSettings(args, file, environment, embeddedSite());
   const isNamed = args.site.root !== undefined || environment.site.root !== undefined ||
     (file?.isNamed === true && file.site.root !== undefined);

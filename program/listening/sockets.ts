@@ -15,15 +15,14 @@ import {
   closeListeners,
   inheritListener,
   type ListeningSocket,
-  type ListenSettings,
-  openListeners,
   removeSocketFiles,
 } from "../../server/listen/open.ts";
 import type { InheritedSocket } from "./inherited_socket.ts";
+import { type FreeSettings, openFree } from "./next_port.ts";
 import { withPortAdvice } from "./port_advice.ts";
 
 /** How to listen, and what clients speak on a socket with a name and a port. */
-export interface SocketSettings extends ListenSettings {
+export interface SocketSettings extends FreeSettings {
   schemeOf(name: string, port: number): Scheme;
 }
 
@@ -131,6 +130,15 @@ export class Sockets {
     return this.#bound.flatMap(({ name, sockets }) => name === ACTIVATED ? sockets : sockets.slice(0, 1));
   }
 
+  /** The ports that were taken, each with the one that was opened in its place. */
+  get replacedPorts(): readonly (readonly [taken: number, free: number])[] {
+    return this.#bound.flatMap(({ name, sockets: [socket] }) => {
+      const wanted = Number(/:(\d+)$/.exec(name)?.[1] ?? 0);
+      const { port } = socket?.address ?? { port: 0 };
+      return wanted === 0 || port === 0 || port === wanted ? [] : [[wanted, port] as const];
+    });
+  }
+
   /** Returns the sockets of the worker with the number `index` (from 0) of `count` workers. */
   ofWorker(index: number, count: number): InheritedSocket[] {
     return this.#bound.flatMap(({ name, sockets }) => {
@@ -171,7 +179,10 @@ function withScheme(
   return { ...socket, scheme: address.startsWith(UNIX_PREFIX) ? "http" : schemeOf(name, port) };
 }
 
-/** Returns the sockets of all addresses, existing or newly opened. Opens all of the missing ones or none. */
+/**
+ * Returns the sockets of all addresses, existing or newly opened. Opens all of the missing ones or none. A socket keeps
+ * the name of its address when `openFree` has chosen another port.
+ */
 function bind(
   addresses: readonly ListenAddress[],
   settings: SocketSettings,
@@ -184,7 +195,7 @@ function bind(
   });
   const missing = bound.filter(({ sockets }) => sockets.length === 0);
   const lists = withPortAdvice(() =>
-    openListeners(missing.map(({ address }) => address), settings, copies, addresses)
+    openFree(missing.map(({ address }) => address), settings, copies, addresses)
   );
   const fresh = new Map(missing.map(({ name }, i) => {
     const opened = new Map(lists.map((list) => [list[i]!.fd, list[i]!])); // a shared socket is in every list

@@ -76,6 +76,12 @@ export function localNames({ hosts, allowedHosts, addresses }: CommandLine): Loc
   return { always: [...new Set(["localhost", ...settled, ...multicast, ...LOOPBACK, ...found])], machine };
 }
 
+/** Returns this machine's names, also the one in multicast DNS: those that `--dev` answers to beside localhost and IP addresses. */
+export function ownNames(): string[] {
+  const names = machineNames();
+  return [...names, ...names.filter((name) => !name.includes(".")).map((name) => `${name}.local`)];
+}
+
 /** Addresses that stand for all of a machine's. */
 const UNSPECIFIED: readonly string[] = ["0.0.0.0", "::"];
 

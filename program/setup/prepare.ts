@@ -45,14 +45,14 @@ export function listeningOf(
   owner: Account | null,
   hasTls: boolean,
 ): [readonly ListenAddress[], SocketSettings] {
-  const { backlog, socketMode: mode, redirectHttp } = command;
+  const { backlog, socketMode: mode, redirectHttp, nextPort: takesNextPort } = command;
   const addresses = allAddresses(command, hasTls);
   const schemes = new Map(addresses.map((one) => [socketNameOf(one), schemeOf(one, hasTls)]));
   // systemd's sockets have the same name, so that of the redirect is known by its port.
   const usual = (port: number) => !hasTls ? "http" : port === redirectHttp?.port ? "redirect" : "https";
   const deferAccept = speaksSecond(served(command.handler, command.coroutine, noHandler, () => {}));
   const schemeAt = (name: string, port: number) => schemes.get(name) ?? usual(port);
-  return [addresses, { backlog, deferAccept, mode, owner, schemeOf: schemeAt }];
+  return [addresses, { backlog, deferAccept, mode, owner, takesNextPort, schemeOf: schemeAt }];
 }
 
 function noHandler(): never {

@@ -7,6 +7,7 @@ import type { SocketAddress } from "../../ffi/socket/socket.ts";
 import { type StaticHandler, staticHandler, type StaticOptions } from "../../handlers/static.ts";
 import { isLoopback } from "../config/settings/program_kinds.ts";
 import { isSubcommand, NO_SUBCOMMANDS } from "../config/flags/command_line.ts";
+import { wordsWithRoot } from "../config/flags/root_corrections.ts";
 import type { CommandLine } from "../config/settings/settings.ts";
 import type { SiteSettings } from "../../handlers/site/settings/site_settings.ts";
 import type { Handler } from "../../server/connection/handler.ts";
@@ -17,6 +18,7 @@ import type { CacheSnapshot } from "../../server/metrics/statistics.ts";
 import { type ConfigPath, placeOf, placeOfRule } from "../config/config_place.ts";
 import { onlyOverTls, withHsts } from "./hsts.ts";
 import { checkSites } from "./local_certificate.ts";
+import { ownNames } from "./local_names.ts";
 import { withPoller } from "./poller_field.ts";
 import { withRoot } from "./root_certificate.ts";
 import { warn } from "../terminal/output.ts";
@@ -35,7 +37,7 @@ export function siteOptionsOf(
   onWarning: (line: string) => void = warn,
 ): StaticOptions {
   const { site, hosts, cacheSize, cacheFileSize, validate, config } = command;
-  const { allowedHosts, trustProxy, proxyProtocol, verbosity } = command;
+  const { trustProxy, proxyProtocol, verbosity } = command;
   const hasProxy = trustProxy.length > 0 || proxyProtocol; // a proxy passes on whatever host names it likes
   let ports: readonly number[] | null = null;
   const { hsts, poller } = command;
@@ -47,11 +49,16 @@ export function siteOptionsOf(
     cacheFileSize,
     validate,
     config,
-    allowedHosts: allowedHosts ?? null,
+    allowedHosts: allowedHostsOf(command),
     loopbackPorts: () => ports ??= hasProxy ? [] : loopbackPorts(listening()),
     onWarning,
     ...(verbosity === "verbose" ? { onNotice: warn } : {}),
   };
+}
+
+/** Returns the names of hosts that are answered; null for the usual ones. With `--dev` these are the machine's own. */
+export function allowedHostsOf({ allowedHosts, dev }: CommandLine): readonly string[] | null {
+  return allowedHosts ?? (dev ? ownNames() : null);
 }
 
 function listeningOf({ addresses }: CommandLine): Listening[] {
@@ -109,16 +116,22 @@ export async function withSites<T>(command: CommandLine, work: () => T | Promise
     return await work();
   } catch (error) {
     if (error instanceof SystemError) {
+      const root = typeof site.root === "string" ? site.root : null;
+      const correct = (words: readonly string[]) => root === null ? null : wordsWithRoot(words, root);
       const isOutside = error.errno === EXDEV && typeof site.root === "string";
       const example = isOutside ? site.root : "DIR";
       const where = config === null || isOutside
         ? ""
         : `, or "root" in ${placeOfRoot(command, error) ?? config}`;
       if (error.errno === ENOENT && typeof site.root === "string" && isSubcommand(site.root)) {
-        throw new UsageError(`${error.message}: ${NO_SUBCOMMANDS}: write "epollet", or "epollet 7890 DIR"`);
+        throw new UsageError(
+          `${error.message}: ${NO_SUBCOMMANDS}: write "epollet", or "epollet 7890 DIR"`,
+          correct,
+        );
       }
       throw new UsageError(
         `${error.message}: name the directory to serve, as in "epollet 7890 ${example}"${where}`,
+        correct,
       );
     }
     if (error instanceof TypeError) {

@@ -14,16 +14,16 @@ import { LOG_FLUSH_MS, LOG_LINE_BYTES_MAX, PRINT_PATIENCE_MS } from "../limits.t
 import type { Reactor } from "../loop/reactor.ts";
 import type { ClientAddresses } from "../clients/client_addresses.ts";
 import { Timer } from "../loop/timer.ts";
-import { copy, type LogFormat, logFormat, type LogFormatName } from "./format.ts";
+import { logFormat, type LogFormatName } from "./format.ts";
+import type { LogFormat } from "./line_format.ts";
 import { LogFile } from "./log_file.ts";
 import { LoggedHead } from "./logged_head.ts";
+import { copy } from "./numbers.ts";
 import { LogWriter } from "./writer.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const NOTHING: Bytes = new Uint8Array(0);
-const DIGIT_0 = 0x30;
-const POINT = 0x2e;
 const loggedHead = new LoggedHead();
 const scratch: Bytes = new Uint8Array(LOG_LINE_BYTES_MAX);
 
@@ -82,10 +82,10 @@ export class AccessLog {
     clientAddresses: ClientAddresses,
     onError: (message: string) => void,
   ) {
-    this.#format = logFormat(format);
     this.#isOwn = !(file instanceof LogFile);
     this.#file = file instanceof LogFile ? file : new LogFile(file);
     if (this.#isOwn) this.#file.open();
+    this.#format = logFormat(format, this.#file.takesColours);
     this.#writer = new LogWriter(this.#file);
     this.#reactor = reactor;
     this.#clock = clock;
@@ -131,8 +131,8 @@ export class AccessLog {
     let at = copy(client === null ? this.#lead(fd) : format.lead(client), out, writer.at);
     at = format.user(loggedHead, out, at);
     at = copy(this.#date, out, at);
-    at = this.#putAnswer(status, bytes, out, format.before(loggedHead, out, at));
-    writer.at = copy(format.end, out, putSeconds(seconds, out, format.after(loggedHead, out, at)));
+    at = format.answer(status, bytes, out, format.before(loggedHead, out, at));
+    writer.at = copy(format.end, out, format.duration(seconds, out, format.after(loggedHead, out, at)));
   }
 
   /** Does the same as {@linkcode write} for the parts of {@linkcode remember}. */
@@ -145,7 +145,7 @@ export class AccessLog {
     at = copy(logged.user, out, at);
     at = copy(this.#date, out, at);
     out.set(logged.middle, at);
-    at = putSeconds(seconds, out, at + logged.middle.length);
+    at = this.#format.duration(seconds, out, at + logged.middle.length);
     writer.at = copy(this.#format.end, out, at);
   }
 
@@ -205,38 +205,9 @@ export class AccessLog {
 
   #compose(logged: LoggedRequest, status: number, bytes: number): void {
     const { before, after } = logged;
-    const at = this.#putAnswer(status, bytes, scratch, copy(before, scratch, 0));
+    const at = this.#format.answer(status, bytes, scratch, copy(before, scratch, 0));
     logged.middle = scratch.slice(0, copy(after, scratch, at));
     logged.status = status;
     logged.bytes = bytes;
   }
-
-  #putAnswer(status: number, bytes: number, out: Bytes, at: number): number {
-    return putNumber(bytes, out, copy(this.#format.between, out, putNumber(status, out, at)));
-  }
-}
-
-function putNumber(value: number, out: Bytes, at: number): number {
-  let digits = 1;
-  for (let power = 10; power <= value; power *= 10) digits++;
-  for (let i = at + digits - 1; i >= at; i--) {
-    const rest = Math.floor(value / 10);
-    out[i] = DIGIT_0 + value - rest * 10;
-    value = rest;
-  }
-  return at + digits;
-}
-
-/** Writes a duration in seconds with six decimals. Returns the offset after it. */
-function putSeconds(seconds: number, out: Bytes, at: number): number {
-  const whole = Math.floor(seconds);
-  let micros = Math.floor((seconds - whole) * 1e6);
-  at = putNumber(whole, out, at);
-  out[at] = POINT;
-  for (let i = at + 6; i > at; i--) {
-    const rest = (micros / 10) | 0;
-    out[i] = DIGIT_0 + micros - rest * 10;
-    micros = rest;
-  }
-  return at + 7;
 }

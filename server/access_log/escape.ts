@@ -104,5 +104,7 @@ const TEXT_MARK = "\\\\...";
 export const QUOTED: Escaping = new Escaping('"\\', hexadecimal, TEXT_MARK);
 /** Fields between spaces. */
 export const BARE: Escaping = new Escaping(' "\\[]', hexadecimal, TEXT_MARK);
+/** Targets of requests between spaces; brackets and quotes stay readable. */
+export const TARGET: Escaping = new Escaping(" \\", hexadecimal, TEXT_MARK);
 /** JSON strings. A field that was cut ends with `…`, because no byte is shown as a character above U+00FF. */
 export const JSON_STRING: Escaping = new Escaping('"\\', json, "\\u2026");

@@ -7,7 +7,10 @@
  */
 import { encodeUtf8 } from "../http/characters.ts";
 import { ADDED_BYTES_MAX, BARE, type Escaping, JSON_STRING, QUOTED } from "./escape.ts";
-import type { LoggedHead } from "./logged_head.ts";
+import { devFormat } from "./dev_format.ts";
+import type { LogFormat, Part } from "./line_format.ts";
+import { copy, putNumber, putSeconds } from "./numbers.ts";
+import { type LoggedHead, methodEndOf, VERSION_BYTES } from "./logged_head.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -15,30 +18,10 @@ const SP = 0x20;
 const QUOTE = 0x22;
 const DASH = 0x2d;
 
-/** Writes a part of a line into `out` at `at`, where there is room. Returns the offset after it. */
-export type Part = (loggedHead: LoggedHead, out: Bytes, at: number) => number;
-
-/** The parts of a log line. */
-export interface LogFormat {
-  /** Returns the start of a line, which shows the client. */
-  lead(client: string): Bytes;
-  readonly user: Part;
-  /** Returns the time; `seconds` since 1970. */
-  date(seconds: number): Bytes;
-  /** The request, up to the status. */
-  readonly before: Part;
-  /** The bytes between the status and the number of bytes. */
-  readonly between: Bytes;
-  /** The rest of the request, up to the duration. */
-  readonly after: Part;
-  /** The end of a line. */
-  readonly end: Bytes;
-}
-
 /** The format of a line; `none` writes no lines. */
-export type LogFormatName = "combined" | "common" | "json" | "none";
+export type LogFormatName = "combined" | "common" | "json" | "dev" | "none";
 /** All values of {@linkcode LogFormatName}. */
-export const LOG_FORMAT_NAMES: readonly LogFormatName[] = ["combined", "common", "json", "none"];
+export const LOG_FORMAT_NAMES: readonly LogFormatName[] = ["combined", "common", "json", "dev", "none"];
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -54,10 +37,10 @@ export function isoDate(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace(/\.\d+/, "");
 }
 
-/** Copies a few bytes, faster than `set` would. Returns the offset after them. */
-export function copy(bytes: Bytes, out: Bytes, at: number): number {
-  for (let i = 0; i < bytes.length; i++) out[at + i] = bytes[i]!;
-  return at + bytes.length;
+/** Returns a function that writes the status, `between`, and the number of bytes. */
+function answerWith(between: string): LogFormat["answer"] {
+  const encoded = encodeUtf8(between);
+  return (status, bytes, out, at) => putNumber(bytes, out, copy(encoded, out, putNumber(status, out, at)));
 }
 
 /** Escapes a text that may contain anything, such as the path of a UNIX socket. */
@@ -92,7 +75,7 @@ function textFormat(isCombined: boolean): LogFormat {
       out[at] = SP;
       return at + 1;
     },
-    between: encodeUtf8(" "),
+    answer: answerWith(" "),
     after: (loggedHead, out, at) => {
       out[at++] = SP;
       if (!isCombined) return at;
@@ -102,27 +85,12 @@ function textFormat(isCombined: boolean): LogFormat {
       out[at] = SP;
       return at + 1;
     },
+    duration: putSeconds,
     end: encodeUtf8("\n"),
   };
 }
 
 const NULL = encodeUtf8("null");
-/** The length of ` HTTP/1.1` at the end of a request line. */
-const VERSION_BYTES = 9;
-const VERSION = encodeUtf8(" HTTP/");
-
-/** Returns the offset of the end of the method in a request line, or its start if the line is not valid. */
-function methodEndOf({ bytes, lineStart, lineEnd }: LoggedHead): number {
-  const version = lineEnd - VERSION_BYTES;
-  for (let i = 0; i < VERSION.length; i++) {
-    if (bytes[version + i] !== VERSION[i]) return lineStart;
-  }
-  for (let i = lineStart; i < version; i++) {
-    if (bytes[i] === SP) return i;
-  }
-  return lineStart;
-}
-
 /** Writes `name` and a value in quotes; `null` if the value is empty. */
 function member(
   name: Bytes,
@@ -164,18 +132,20 @@ function jsonFormat(): LogFormat {
       at = member(protocol!, loggedHead, targetEnd + 1, lineEnd, out, at);
       return copy(status!, out, at);
     },
-    between: encodeUtf8(',"bytes":'),
+    answer: answerWith(',"bytes":'),
     after: (loggedHead, out, at) => {
       at = member(host!, loggedHead, loggedHead.hostStart, loggedHead.hostEnd, out, at);
       at = member(referer!, loggedHead, loggedHead.refererStart, loggedHead.refererEnd, out, at);
       at = member(agent!, loggedHead, loggedHead.agentStart, loggedHead.agentEnd, out, at);
       return copy(duration!, out, at);
     },
+    duration: putSeconds,
     end: encodeUtf8("}\n"),
   };
 }
 
-/** Returns the format called `name`. */
-export function logFormat(name: Exclude<LogFormatName, "none">): LogFormat {
+/** Returns the format called `name`. `isColoured` says whether lines of `dev` have colours. */
+export function logFormat(name: Exclude<LogFormatName, "none">, isColoured: boolean): LogFormat {
+  if (name === "dev") return devFormat(isColoured);
   return name === "json" ? jsonFormat() : textFormat(name === "combined");
 }

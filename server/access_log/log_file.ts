@@ -15,6 +15,7 @@ import {
 } from "../../ffi/file/log_file.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import { mayWrite } from "../../ffi/file/standard_output.ts";
+import { takesColours } from "../../ffi/process/terminal.ts";
 import { toDescriptor } from "../../ffi/wait.ts";
 import { bytesOf, toCount } from "../../ffi/libc/bytes.ts";
 import type { LogTarget } from "./writer.ts";
@@ -87,6 +88,11 @@ export class LogFile implements LogTarget {
     const status = tryToAppend(this.#directory, this.#name);
     if (status < 0) this.#fail(path, status);
     this.close();
+  }
+
+  /** True for a terminal, on which the user has not switched off colours. */
+  get takesColours(): boolean {
+    return this.path === null && takesColours(this.#fd);
   }
 
   #fail(path: string, status: number): never {

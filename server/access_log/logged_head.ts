@@ -9,6 +9,10 @@ import { type HttpRequest, isName } from "../http/request.ts";
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const NOTHING: Bytes = encodeUtf8("");
+const SP = 0x20;
+/** The length of ` HTTP/1.1` at the end of a request line. */
+export const VERSION_BYTES = 9;
+const VERSION = encodeUtf8(" HTTP/");
 
 /**
  * The parts of a request that a log line shows. Each value is `bytes[…Start, …End)`, empty if there is none. One object
@@ -65,6 +69,18 @@ export class LoggedHead {
       }
     }
   }
+}
+
+/** Returns the offset of the end of the method in a request line, or its start if the line is not valid. */
+export function methodEndOf({ bytes, lineStart, lineEnd }: LoggedHead): number {
+  const version = lineEnd - VERSION_BYTES;
+  for (let i = 0; i < VERSION.length; i++) {
+    if (bytes[version + i] !== VERSION[i]) return lineStart;
+  }
+  for (let i = lineStart; i < version; i++) {
+    if (bytes[i] === SP) return i;
+  }
+  return lineStart;
 }
 
 function userOf(request: HttpRequest): Bytes {

@@ -65,6 +65,7 @@ const FOLDERS: readonly string[] = [
   "program/deploy",
   "program/listening",
   "program/setup",
+  "program/greeting",
   "program/workers",
   "program/lifecycle",
   "program",
@@ -178,7 +179,7 @@ Deno.test("the C library and OpenSSL are opened in one place each, and other pac
   assertEquals(opening.toSorted(), ["ffi/libc/libc.ts", "ffi/openssl/openssl.ts"]);
   for (const module of SOURCES) {
     for (const specifier of importsOf(module)) {
-      const isAllowed = /^(\.{1,2}\/|@std\/|node:|zod$)/.test(specifier) ||
+      const isAllowed = /^(\.{1,2}\/|@std\/|node:|uqr$|zod$)/.test(specifier) ||
         (module === "server/std.ts" && specifier.startsWith(`${STD}/`));
       assert(isAllowed, `${module} imports ${specifier}`);
     }

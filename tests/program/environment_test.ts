@@ -38,6 +38,7 @@ const HASH = hashPassword("secret");
 
 /** Three values of each kind, none of which is a default: as the word of a flag, and as in the file. */
 const SAMPLES: Readonly<Record<string, readonly (readonly [word: string, json: unknown])[]>> = {
+  PATH: [["/a/", "/a/"], ["/b/", "/b/"], ["/c/", "/c/"]],
   PORT: [["81", 81], ["82", 82], ["83", 83]],
   ADDRESS: [["127.0.0.1", "127.0.0.1"], ["127.0.0.2", "127.0.0.2"], ["::1", "::1"]],
   DIR: [["a", "a"], ["b", "b"], ["c", "c"]],

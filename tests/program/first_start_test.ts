@@ -39,7 +39,7 @@ Deno.test("the first start downloads the packages that the program imports, and 
     return console.log("skipped: the npm registry cannot be reached");
   }
   assertEquals(code, 0, words);
-  assertEquals(packagesIn(cache.root), ["deno-std", "zod"]);
+  assertEquals(packagesIn(cache.root), ["deno-std", "uqr", "zod"]);
 });
 
 Deno.test("deno.lock has the packages of deno.json only, and tests/deno.lock has the same versions of these", () => {

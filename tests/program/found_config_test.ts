@@ -92,7 +92,7 @@ Deno.test("the keys that count in a found file are those about a site, and no ot
 /** A value for each key. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
   ...Object.fromEntries(
-    ("http2 https keepAlive coroutine sandbox browse archive compress cleanUrls securityHeaders proxyProtocol cors spa")
+    ("http2 https dev live qr nextPort keepAlive coroutine sandbox browse archive compress cleanUrls securityHeaders proxyProtocol cors spa")
       .split(" ").map((key) => [key, true]),
   ),
   ...Object.fromEntries(
@@ -105,6 +105,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   ),
   $schema: "x",
   allowedHosts: "*",
+  open: "/docs/",
   host: "::",
   listen: "unix:a",
   tls: { cert: "cert.pem", key: ["key.pem"], profile: "modern", port: 8443, redirectHttp: 80, hsts: true },

@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
 import { manualPage } from "../../program/commands/manual.ts";
-import { SUBCOMMANDS } from "../../program/commands/subcommands.ts";
+import { SUBCOMMANDS } from "../../program/config/flags/subcommands.ts";
 import { FLAG_FORMS, variableOf } from "../../program/config/flags/flag_forms.ts";
 import { FLAGS } from "../../program/config/flags/flags.ts";
 import { runProgram } from "../support/program.ts";

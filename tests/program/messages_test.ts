@@ -36,7 +36,7 @@ Deno.test("a port after the wrong letter is reported with the right one", async 
   for (const [written, flag] of [["-h8095", "-8"], ["-P8095", "-P"], ["-q8095", "-8"]]) {
     assertEquals(
       await mistake([written!]),
-      `epollet: Unknown flag ${flag} in "${written}": a port is -p 8095, or 8095 alone`,
+      `epollet: Unknown flag ${flag} in "${written}": a port is -p 8095, or 8095 alone; type: epollet -p 8095`,
     );
   }
   assertEquals(await mistake(["-x"]), "epollet: Unknown flag -x: see --help for those that there are");

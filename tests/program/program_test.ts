@@ -78,7 +78,10 @@ Deno.test("a port that is taken or not permitted is one line and exit 1, and no 
   const { port } = taken.addr as Deno.NetAddr;
   const { code, stdout, stderr } = await runProgram(["-a", "127.0.0.1", String(port), site.root]);
   assertEquals([code, stdout], [1, ""]);
-  assertEquals(stderr, `epollet: Cannot listen on 127.0.0.1:${port}: EADDRINUSE (address already in use)\n`);
+  assertEquals(
+    stderr,
+    `epollet: Cannot listen on 127.0.0.1:${port}: EADDRINUSE (address already in use): another program listens there: end it, choose another port (epollet 8080), or let --next-port find a free one\n`,
+  );
   const other = await runProgram(["-a", "203.0.113.1", "0", site.root]);
   assertEquals(other.code, 1);
   assertMatch(

@@ -85,6 +85,9 @@ Deno.test("what a reload cannot change: much of a single process, little of one 
       "errorLog",
       "https",
       "httpsPort",
+      "nextPort",
+      "open",
+      "qr",
       "redirectHttp",
       "socketMode",
       "tlsCert",
@@ -95,8 +98,8 @@ Deno.test("what a reload cannot change: much of a single process, little of one 
   );
   const alone = `
     accessLog accessLogFile acme acmeCa acmeDir acmeDirectory acmeEab acmeEmail acmeProfile acmeStaging acmeTlsAlpn
-    admin backlog coroutine errorLog handler host http2 https httpsPort listen poller port proxyProtocol
-    redirectHttp sandbox socketMode tlsCert tlsKey tlsProfile trustProxy user workers`;
+    admin backlog coroutine errorLog handler host http2 https httpsPort listen nextPort open poller port
+    proxyProtocol qr redirectHttp sandbox socketMode tlsCert tlsKey tlsProfile trustProxy user workers`;
   assertEquals(restartSettings(false).toSorted(), alone.trim().split(/\s+/));
 });
 

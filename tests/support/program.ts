@@ -51,8 +51,8 @@ export async function runProgram(
   return { code: output.code, stdout: decoder.decode(output.stdout), stderr };
 }
 
-/** The line with the address on which the program listens. */
-const ADDRESS_LINE = / (?:at|on) \S+:(\d+)\/?\n/;
+/** The line with the address on which the program listens: on a pipe, or at a terminal. */
+const ADDRESS_LINE = / (?:at|on) \S+:(?<pipe>\d+)\/?\n|\bLocal\b.*?:(?<terminal>\d+)\/[^\n]*\n/;
 
 /** How long to wait for the end of the output, after the program has ended. */
 const STREAMS_PATIENCE_MS = 10_000;
@@ -120,7 +120,8 @@ export class Program {
       if (done) throw new Error(`the program ended early: ${await new Response(process.stderr).text()}`);
       stdout += value;
     }
-    const { index, 0: line, 1: port } = ADDRESS_LINE.exec(stdout)!;
+    const { index, 0: line, groups } = ADDRESS_LINE.exec(stdout)!;
+    const port = groups!["pipe"] ?? groups!["terminal"];
     const greeting = stdout.slice(0, index + line.length);
     assert(Number(port) > 0, greeting);
     const running = new Program(process, Number(port), greeting, stdout);
@@ -130,6 +131,13 @@ export class Program {
       }
     })().catch(() => {});
     return running;
+  }
+
+  /** Starts the program with `args` at a terminal of its own. `env` is added to the tests' own environment. */
+  static async startAtTerminal(args: readonly string[], env: Record<string, string> = {}): Promise<Program> {
+    const line = programCommand(args).map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+    const command = ["script", "-qefc", `exec ${line}`, "/dev/null"];
+    return await Program.startCommand(command, REPOSITORY, { LC_ALL: "C.UTF-8", TERM: "xterm", ...env });
   }
 
   get pid(): number {

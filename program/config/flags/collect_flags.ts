@@ -3,6 +3,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { hintAbout } from "./elsewhere.ts";
 import { counterpart, FLAG_FORMS, type FlagForm } from "./flag_forms.ts";
 import type { Flag } from "./flags.ts";
 import { GivenFlags } from "../settings/given_flags.ts";
@@ -82,32 +83,14 @@ function checkValue(
   }
 }
 
-/** Flags of other servers, and what to write here in their place. */
-const ELSEWHERE: Readonly<Record<string, string>> = {
-  cache: "it is --cache-control 'max-age=SECONDS' here",
-  bind: "it is --host ADDRESS here",
-  address: "it is --host ADDRESS here",
-  directory: "it is --root DIR here",
-  silent: "it is --quiet here",
-  single: "it is --spa here",
-  "not-found": "it is --error-page 404=FILE here",
-  gzip: "it is --compress here, or files that lie there compressed",
-  brotli: "it is --compress here, or files that lie there compressed",
-  watch: "what changes is served at once, and no page is reloaded",
-  live: "what changes is served at once, and no page is reloaded",
-  open: "there is none: open the address that it prints",
-  ssl: "it is --tls-cert FILE here, or --https for development",
-  tls: "it is --tls-cert FILE here, or --https for development",
-};
-
 /** The error for an unknown flag; `written` is the whole argument, since letters behind one hyphen are flags of their own. */
 function unknownFlag(flag: string, written: string): UsageError {
   const [, port] = /^-[A-Za-z](\d+)$/.exec(written) ?? [];
   if (port !== undefined) {
     return new UsageError(`Unknown flag ${flag} in "${written}": a port is -p ${port}, or ${port} alone`);
   }
-  const name = flag.replace(/^--?/, "").toLowerCase();
-  const other = flag === "-c" ? ELSEWHERE.cache : Object.hasOwn(ELSEWHERE, name) ? ELSEWHERE[name] : null;
+  const other = hintAbout(flag);
+  const name = flag.slice(2).toLowerCase();
   const closest = other !== null || !flag.startsWith("--") ? null : near(name, [...FLAG_FORMS.keys()]);
   const hint = other ?? (closest === null ? null : `the closest is --${closest}`);
   const all = `Unknown flag ${flag}: see --help for those that there are`;

@@ -23,6 +23,8 @@ export interface Flag {
   readonly isRepeatable?: boolean;
   /** It says something about files, or about HTTP. */
   readonly isForStatic?: boolean;
+  /** A value of a flag that is no setting, for `epollet help NAME`. */
+  readonly example?: string;
   /** Values that there are, or that are common. */
   readonly values?: readonly string[] | undefined;
   /** `--no-NAME` takes its value back. */
@@ -54,12 +56,18 @@ const isAction = true;
 const OTHER_FLAGS: { readonly [K in Heading]?: readonly Flag[] } = {
   Rules: [{ name: "hash-password", isAction, help: "read a password from stdin, print its hash" }],
   Configuration: [
-    { name: "config", value: "FILE", help: `settings and rules; else ${DEFAULT_CONFIG}, for the site alone` },
+    {
+      name: "config",
+      value: "FILE",
+      example: "/etc/epollet.json",
+      help: `settings and rules; else ${DEFAULT_CONFIG}, for the site alone`,
+    },
     { name: "no-config", help: "read no configuration file" },
     { name: "check", isAction, help: "check and print the settings; serve nothing" },
     {
       name: "explain",
       value: "URL",
+      example: "/old/page",
       isAction,
       help: "print how URL is answered and why; serve nothing",
       isForStatic: true,

@@ -13,6 +13,7 @@ const NAMES_MAX = 100;
 /** Names for certificates. */
 export const ACME_NAMES: Kind<readonly string[]> = kindOf<readonly string[]>({
   value: "NAMES",
+  example: "example.org,www.example.org",
   expected: EXPECTED_NAMES,
   read: (text) => text.split(",").map(readCertificateName),
   none: [],
@@ -33,6 +34,7 @@ export const ACME_NAMES: Kind<readonly string[]> = kindOf<readonly string[]>({
 /** An address of e-mail. */
 export const EMAIL: Kind<string | null> = orNone(written<string>({
   value: "EMAIL",
+  example: "you@example.org",
   expected: "an address such as you@example.org",
   pattern: /^[^\s@:?&<>,;"]+@[^\s@:?&<>,;"]+$/,
   parse: (text) => text,
@@ -41,6 +43,7 @@ export const EMAIL: Kind<string | null> = orNone(written<string>({
 /** The URL of an authority's directory. */
 export const DIRECTORY_URL: Kind<string | null> = orNone(written<string>({
   value: "URL",
+  example: "https://acme.example.org/directory",
   expected: "the URL of a directory, such as https://acme.example.org/directory",
   pattern: /^https:\/\/[^\s@]+$/i,
   parse: (text) => URL.canParse(text) ? new URL(text).href : undefined,
@@ -49,6 +52,7 @@ export const DIRECTORY_URL: Kind<string | null> = orNone(written<string>({
 /** The path of a directory. */
 export const DIRECTORY: Kind<string | null> = orNone(written<string>({
   value: "DIR",
+  example: "/srv/acme",
   expected: "a directory such as /var/lib/epollet/acme",
   pattern: /^(?!\/+$)[^\0]+$/,
   parse: (text) => withoutTilde(text).replace(/\/+$/, ""),
@@ -58,6 +62,7 @@ export const DIRECTORY: Kind<string | null> = orNone(written<string>({
 /** The path of a file. */
 export const FILE: Kind<string | null> = orNone(written<string>({
   value: "FILE",
+  example: "ca.pem",
   expected: "a file",
   pattern: /^[^\0]*[^\0/]$/,
   parse: withoutTilde,
@@ -67,6 +72,7 @@ export const FILE: Kind<string | null> = orNone(written<string>({
 /** The name of a kind of certificate. */
 export const PROFILE: Kind<string | null> = orNone(written<string>({
   value: "PROFILE",
+  example: "shortlived",
   expected: "a name without spaces, such as shortlived",
   pattern: /^[A-Za-z0-9._-]{1,64}$/,
   parse: (text) => text,

@@ -38,6 +38,8 @@ export interface Kind<T> extends Readable {
   read(text: string): T;
   /** All values, or common ones, for completions. */
   readonly words?: readonly string[];
+  /** A value that users write, for `epollet help NAME`; missing: one of `words`. */
+  readonly example?: string;
   /** The value of the flag without a value, and of `true` in the file; missing where the flag needs one. */
   readonly bare?: T;
   /** The value of `--no-NAME`, and of `false` in the file; missing where there is no such flag. */
@@ -145,6 +147,7 @@ export function wholeNumber(
   return written({
     value,
     expected,
+    example: String(Math.max(least, Math.min(most, 64))),
     pattern: DIGITS,
     parse: (text) => Number(text) >= least && Number(text) <= most ? Number(text) : undefined,
     json,
@@ -193,6 +196,7 @@ export function size(
   return written({
     value: "SIZE",
     expected,
+    example: "64K",
     pattern: SIZE_PATTERN,
     parse: (text) => {
       const bytes = bytesOf(text);
@@ -214,6 +218,7 @@ const TIME_MS_MAX = 24 * 60 * 60 * 1000;
 /** Milliseconds. */
 export const TIME: Kind<number> = written({
   value: "TIME",
+  example: "20s",
   expected: "seconds, or a number with ms, s, m or h, such as 15s; at most 24h",
   pattern: TIME_PATTERN,
   parse: (text) => {
@@ -231,6 +236,7 @@ const RATE_PATTERN = /^(\d{1,9})(?:\/([smh]))?$/;
 /** Requests in a time; null for no limit. */
 export const RATE: Kind<Rate | null> = written<Rate | null>({
   value: "RATE",
+  example: "100/m",
   expected: "a number of requests a second, or with /s, /m or /h, such as 100/m; 0: unlimited",
   pattern: RATE_PATTERN,
   parse: (text) => {

@@ -21,6 +21,7 @@ import { readHostName } from "./rule_values.ts";
 /** A port. The error for a directory whose name begins with a digit says how to write it. */
 export const PORT: Kind<number> = kindOf({
   value: "PORT",
+  example: "8080",
   expected: `a whole number from 0 to ${PORT_MAX}`,
   read: (text) => {
     try {
@@ -34,7 +35,12 @@ export const PORT: Kind<number> = kindOf({
 });
 
 /** An IP address. */
-export const HOST: Kind<string> = kindOf({ value: "ADDRESS", expected: "an address", read: readHost });
+export const HOST: Kind<string> = kindOf({
+  value: "ADDRESS",
+  example: "127.0.0.1",
+  expected: "an address",
+  read: readHost,
+});
 
 const WHERE = {
   expected: EXPECTED_LISTEN_ADDRESS,
@@ -46,6 +52,7 @@ const WHERE = {
 export const LISTEN: Kind<readonly ListenAddress[]> = kindOf<readonly ListenAddress[]>({
   ...WHERE,
   value: "WHERE",
+  example: "127.0.0.1:8080",
   expected: "an address, or a list of addresses",
   read: (text) => [readListenAddress(text)],
   join: (values) => values.flat(),
@@ -74,6 +81,7 @@ export function formatMode(mode: number): string {
 /** Permissions, in octal digits as chmod(1) takes them. */
 export const MODE: Kind<number> = written({
   value: "MODE",
+  example: "666",
   expected: "permissions as three octal digits, such as 660 or 666",
   pattern: /^0?[0-7]{3}$/,
   parse: (text) => parseInt(text, 8),
@@ -87,6 +95,7 @@ const WORKER_COUNT = wholeNumber("N", 0, WORKERS_MAX, `a whole number up to ${WO
 /** A number of processes, or `auto`; 0 where the process serves by itself. */
 export const WORKERS: Kind<number | "auto"> = kindOf<number | "auto">({
   value: "N",
+  example: AUTO,
   expected: WORKER_COUNT.expected,
   read: (text) => text === AUTO ? AUTO : WORKER_COUNT.read(text),
   format: (count) => count === 0 ? "off" : String(count),
@@ -109,6 +118,7 @@ export function isLoopback(host: string): boolean {
 /** `9090` (of 127.0.0.1), `10.0.0.5:9090`, `[::1]:9090`, `*:9090`; null for no admin port. */
 export const ADMIN: Kind<AdminAddress | null> = orNone(written<AdminAddress>({
   value: "WHERE",
+  example: "9090",
   expected: "a port (of 127.0.0.1), or an address and a port such as 127.0.0.1:9090 or [::1]:9090",
   pattern: /^(?:(?:\[[0-9a-fA-F:.]+\]|[0-9.]+|localhost|\*):)?\d{1,5}$/,
   parse: (text) => {
@@ -123,6 +133,7 @@ export const ADMIN: Kind<AdminAddress | null> = orNone(written<AdminAddress>({
 /** A user, and maybe a group, by name or number; they are looked up when the program starts. */
 export const ACCOUNT: Kind<string | null> = orNone(written({
   value: "NAME[:GROUP]",
+  example: "www-data",
   expected: "a user, and maybe a group, such as www-data, www-data:www-data or 33:33",
   pattern: /^[^\s:\0/]+(:[^\s:\0/]+)?$/,
   parse: (text) => text,
@@ -131,6 +142,7 @@ export const ACCOUNT: Kind<string | null> = orNone(written({
 /** The path of a log, which ends with a name; null for the standard stream. */
 export const LOG_FILE: Kind<string | null> = orNone(written<string>({
   value: "FILE",
+  example: "/var/log/epollet/access.log",
   expected: "a file such as /var/log/epollet/access.log",
   pattern: /(^|\/)(?!\.{0,2}$)[^/]+$/,
   parse: (text) => text.includes("\0") ? undefined : withoutTilde(text),
@@ -145,6 +157,7 @@ function readProxy(text: string): string {
 /** Proxies that are believed. */
 export const PROXIES: Kind<readonly string[]> = kindOf<readonly string[]>({
   value: "LIST",
+  example: "loopback",
   expected: EXPECTED_PROXIES,
   read: (text) => text.split(",").map((proxy) => readProxy(proxy.trim())),
   none: [],
@@ -171,6 +184,7 @@ function readAllowedHosts(text: string): readonly string[] | null {
 /** Names of hosts to answer to; null for the usual ones. */
 export const ALLOWED_HOSTS: Kind<readonly string[] | null> = kindOf<readonly string[] | null>({
   value: "NAMES",
+  example: "app.test",
   expected: EXPECTED_HOSTS,
   read: readAllowedHosts,
   format: (names) => names?.join(", ") ?? AUTO,

@@ -8,6 +8,7 @@ import type { Kind } from "./kinds.ts";
 /** The headings of `--help`, in this order; the last is for settings without a flag. */
 export const HEADINGS = [
   "Listening",
+  "Development",
   "TLS",
   "ACME",
   "Site",
@@ -49,6 +50,8 @@ export interface Entry<T> {
   readonly description?: string;
   /** The examples in the schema. */
   readonly examples?: readonly unknown[];
+  /** A value as a flag has it, for `epollet help NAME`; missing: that of the kind. */
+  readonly example?: string;
   /** It is about files or HTTP, and without effect with other handlers. Missing: true of sites and limits. */
   readonly isForStatic?: boolean;
   /** A reload cannot change it: at all, or in a process without workers. */

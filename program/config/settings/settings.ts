@@ -144,6 +144,7 @@ export function mergeSettings(
   if (program.handler !== "static" && args.aboutFiles !== null) {
     throw new UsageError(
       `${args.aboutFiles} is without effect with --handler ${program.handler}: leave it out, or use --handler static`,
+      (words) => withoutWord(words, args.aboutFiles!),
     );
   }
   const isFormatChosen = programs.some(({ accessLog }) => accessLog !== undefined);
@@ -152,6 +153,14 @@ export function mergeSettings(
   const verbosity = args.verbosity ?? environment?.verbosity ?? "normal";
   const config = file?.path ?? null;
   return { ...program, ...listening, accessLog, action, explain, verbosity, config, file, site, hosts };
+}
+
+/** Returns `words` without `word`, a directory or a flag that has no value of its own; null if it has one. */
+function withoutWord(words: readonly string[], word: string): readonly string[] | null {
+  const index = words.indexOf(word);
+  const next = words[index + 1];
+  const hasValue = word.startsWith("-") && next !== undefined && !next.startsWith("-");
+  return index < 0 || hasValue ? null : words.toSpliced(index, 1);
 }
 
 /** Settings whose values from all sources are joined. */

@@ -25,6 +25,7 @@ export const DEFAULT_SPA = "/index.html";
 /** A directory, or an archive, for which there is no text. */
 export const ROOT: Kind<SiteSettings["root"]> = kindOf<SiteSettings["root"]>({
   value: "DIR",
+  example: "./public",
   expected: "a directory",
   read: (text) => {
     if (text === "" || text.includes("\0")) throw new Expected("a directory");
@@ -49,6 +50,7 @@ const FILE_NAME = {
 /** File names, separated by commas. */
 export const INDEX: Kind<readonly string[]> = kindOf<readonly string[]>({
   value: "NAMES",
+  example: "index.html,index.htm",
   expected: "a list of file names",
   read: (text) => {
     const names = text.split(",");
@@ -72,6 +74,7 @@ export function readSitePath(text: string): string {
 /** The file of a single-page application; null for none. */
 export const SPA: Kind<string | null> = kindOf<string | null>({
   value: "FILE",
+  example: "/app.html",
   expected: "true, false, or the path of a file in the site",
   read: readSitePath,
   bare: DEFAULT_SPA,
@@ -84,6 +87,7 @@ export const SPA: Kind<string | null> = kindOf<string | null>({
 /** `STATUS=FILE`. */
 export const ERROR_PAGES: Kind<SiteSettings["errorPages"]> = kindOf<SiteSettings["errorPages"]>({
   value: "STATUS=FILE",
+  example: "404=/errors/404.html",
   expected: 'an object such as { "404": "/errors/404.html" }',
   read: (text) => {
     const [, status, path] = /^([^=]*)=(.+)$/.exec(text) ?? [];
@@ -115,6 +119,7 @@ const CACHE_CONTROL_VALUE = new RegExp(`^${DIRECTIVE}( *, *${DIRECTIVE})*$`);
 /** `auto`, `off`, or a field value: directives, of which new ones may be invented (RFC 9111 §5.2). */
 export const CACHE_CONTROL: Kind<string> = kindOf({
   value: "VALUE",
+  example: "public, max-age=600",
   expected: "auto, off, or a value of Cache-Control",
   words: ["auto", "off", "no-store", "no-cache"],
   read: (text) => {
@@ -132,6 +137,7 @@ function readOrigin(text: string): string {
 /** Origins, separated by commas; null for none. */
 export const ORIGINS: Kind<readonly string[] | null> = kindOf<readonly string[] | null>({
   value: "ORIGINS",
+  example: "https://a.example",
   expected: "true, false, or a list of origins such as https://a.example",
   read: (text) => text.split(",").map(readOrigin),
   bare: ["*"],
@@ -165,6 +171,7 @@ function writtenRules({ fields, ...where }: HeaderRule): WrittenHeaderRule[] {
 /** `NAME: VALUE`, for every path. */
 export const HEADERS: Kind<readonly HeaderRule[]> = kindOf<readonly HeaderRule[]>({
   value: '"NAME: VALUE"',
+  example: "X-Frame-Options: DENY",
   expected: "a list of rules, or an object with names and values of fields",
   read: (text) => [{ source: EVERY_PATH, fields: [readField(text)] }],
   join: (values) => [{ source: EVERY_PATH, fields: values.flat().flatMap(({ fields }) => fields) }],
@@ -188,6 +195,7 @@ export const HEADERS: Kind<readonly HeaderRule[]> = kindOf<readonly HeaderRule[]
 /** `USER:HASH`, for every path. A text in place of a hash may be a password, so messages do not repeat it. */
 export const AUTH: Kind<readonly AuthRule[]> = kindOf<readonly AuthRule[]>({
   value: "USER:HASH",
+  example: "anna:$(epollet --hash-password)",
   expected: "a list of rules",
   read: (text) => {
     const { name, hash } = readUser(text);

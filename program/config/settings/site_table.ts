@@ -102,12 +102,23 @@ export const SITE_GROUPS = {
       kind: AUTH,
       help: "ask for a password; --hash-password makes HASH",
       description: "Passwords by path. The first rule that matches counts.",
+      examples: [[{ source: "/private/**", users: { anna: "$scrypt$ln=14,r=8,p=1$SALT$KEY" } }]],
     },
   },
 
   "": {
-    redirects: { kind: REDIRECTS, flag: null, help: "the first that matches is followed" },
-    rewrites: { kind: REWRITES, flag: null, help: "the first that matches is followed, once" },
+    redirects: {
+      kind: REDIRECTS,
+      flag: null,
+      help: "the first that matches is followed",
+      examples: [[{ source: "/old/*", destination: "/new/$1" }]],
+    },
+    rewrites: {
+      kind: REWRITES,
+      flag: null,
+      help: "the first that matches is followed, once",
+      examples: [[{ source: "/docs/*", destination: "/manual/$1" }]],
+    },
   },
 } satisfies { readonly [K in Heading]?: Partial<SiteTable> };
 

@@ -31,6 +31,7 @@ const HOSTS = {
     default: {},
     flag: null,
     help: "what is different for a host, such as example.org or *.example.org",
+    examples: [{ "example.org": { root: "./example" } }],
   },
 };
 

@@ -23,6 +23,7 @@ function readFile(text: string): string {
 /** Paths of files with certificates or keys. */
 export const FILES: Kind<readonly string[]> = kindOf<readonly string[]>({
   value: "FILE",
+  example: "cert.pem",
   expected: EXPECTED_FILE,
   read: (text) => [readFile(text)],
   join: (values) => values.flat(),
@@ -49,7 +50,7 @@ export const CERTIFICATES: Kind<readonly string[]> = {
 };
 
 /** The port of HTTPS beside HTTP; null for none. */
-export const HTTPS_PORT: Kind<number | null> = orNone(PORT);
+export const HTTPS_PORT: Kind<number | null> = orNone({ ...PORT, example: "8443" });
 
 const HSTS_PATTERN = /^(\d{1,9})([smhdy])?$/;
 const HSTS_UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, y: 365 * 86_400 };
@@ -59,6 +60,7 @@ const HSTS_SECONDS = 2 * HSTS_UNITS["y"]!;
 export const HSTS: Kind<number | null> = {
   ...orNone(written<number>({
     value: "TIME",
+    example: "30d",
     expected: "seconds, or a number with m, h, d or y, such as 30d",
     pattern: HSTS_PATTERN,
     parse: (text) => {
@@ -76,6 +78,7 @@ export const HSTS: Kind<number | null> = {
 /** `80`, `0.0.0.0:80`, `[::]:80`; null for none. */
 export const REDIRECT: Kind<AdminAddress | null> = orNone(written<AdminAddress>({
   value: "WHERE",
+  example: "80",
   expected: EXPECTED_LISTEN_ADDRESS.replace(/ \(.*$/, ""),
   pattern: /^(?:(?:\[[0-9a-fA-F:.]+\]|[0-9.]+|localhost|\*):)?\d{1,5}$/,
   parse: (text) => {

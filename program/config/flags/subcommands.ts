@@ -52,4 +52,10 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
     help: "make the system and browsers trust the authority of --https, or no longer",
     flags: ["--remove", "--help"],
   },
+  {
+    name: "help",
+    args: "[NAME]",
+    help: "explain a flag or a key, with an example",
+    flags: [],
+  },
 ];
