@@ -263,6 +263,8 @@ const NOTHING = new Uint8Array(0);
  */
 function toBody(content: Body): Uint8Array<ArrayBuffer> | FileBody | StreamBody | null {
   if (content === null || content instanceof FileBody) return content;
+  // Before the runtime is asked for `ReadableStream`, because it then loads all its streams.
+  if (content instanceof Uint8Array) return bytesOf(content, "The body of a response");
   if (content instanceof ReadableStream) return toStreamBody({ stream: content, length: null });
   if (typeof content === "object" && "stream" in content) return toStreamBody(content);
   return bytesOf(content, "The body of a response");
