@@ -16,6 +16,7 @@ import { DENO } from "./support/deno.ts";
 import { FAST_FLAGS, isFast } from "./support/fast_tests.ts";
 import { IdleTime } from "./support/idle_time.ts";
 import { endTree } from "./support/process.ts";
+import { REPOSITORY } from "./support/site.ts";
 import { LOCK, TestProcess } from "./support/test_process.ts";
 
 const LOOK_INTERVAL_MS = 250;
@@ -43,7 +44,8 @@ for (const arg of Deno.args) {
   if (name !== undefined) own[name as keyof typeof own] = Number(value);
   else (arg.startsWith("-") ? flags : paths).push(arg);
 }
-if (paths.length === 0) paths.push(import.meta.dirname!);
+const isWholeRun = paths.length === 0;
+if (isWholeRun) paths.push(import.meta.dirname!);
 
 /** Returns the test files at or below `path`, sorted by name. */
 function filesOf(path: string): string[] {
@@ -102,12 +104,16 @@ function fail(what: string): never {
   return end(1);
 }
 
-/** Checks the types once, so that the processes do not each do it. */
+/**
+ * Checks the types once, so that the processes do not each do it. A run of all tests checks all modules, for which Deno
+ * remembers an earlier check.
+ */
 async function checkTypes(): Promise<void> {
   if (flags.some((flag) => flag.startsWith("--no-check"))) return;
   const [program, ...words] = DENO;
   check = new Deno.Command(program, {
-    args: [...words, "check", `--lock=${LOCK}`, ...waiting],
+    args: [...words, "check", `--lock=${LOCK}`, ...(isWholeRun ? [] : waiting)],
+    cwd: isWholeRun ? REPOSITORY : Deno.cwd(),
     stdin: "null",
   }).spawn();
   const timer = setTimeout(
