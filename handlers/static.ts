@@ -14,6 +14,7 @@ import type { SiteArchive } from "./site/files/archive.ts";
 import { AllowedHosts, hostOf, nameOf } from "./hosts/allowed_hosts.ts";
 import type { Answer } from "./site/cache/resource.ts";
 import { contentKeyOf, ContentSource } from "./site/content/content_source.ts";
+import type { Dependencies } from "./site/dependencies.ts";
 import { Site } from "./site/site.ts";
 import {
   checkSiteOptions,
@@ -139,6 +140,8 @@ export class Sites {
   #checkedSeconds = 0;
   /** The counters of sites that were replaced. */
   #past = EMPTY;
+  /** How often the directory of a root was replaced by another one. */
+  replacements = 0;
 
   /** @throws {TypeError | SystemError} as {@linkcode staticHandler} */
   constructor(options: StaticOptions) {
@@ -218,7 +221,7 @@ export class Sites {
     if (context.clock.seconds !== this.#checkedSeconds) {
       this.#checkedSeconds = context.clock.seconds;
       watches.lookAtMounts();
-      for (const shared of this.#shared.values()) this.#replace(shared);
+      this.lookAtRoots();
     }
     // Another handler of the server may have remembered a response for the same head: only this object's counts.
     const remembered = request instanceof KnownRequest ? request.recall(this) as Answer | null : null;
@@ -236,9 +239,29 @@ export class Sites {
   }
 
   #mountedSiteOf(request: HttpRequest, trace: Trace | null): MountedSite {
-    const name = nameOf(hostOf(request.authority ?? ""), this.#hosts);
+    const name = this.hostOf(request.authority);
     trace?.("host", name ?? "has no settings of its own: the default site");
     return name === null ? this.#default : this.#hosts.get(name)!;
+  }
+
+  /** Returns the entry of `hosts` that requests for `authority` belong to; null for the default site. */
+  hostOf(authority: string | null): string | null {
+    return this.#hosts.size === 0 ? null : nameOf(hostOf(authority ?? ""), this.#hosts);
+  }
+
+  /** Returns whether requests for `authority` are answered (`allowedHosts`). */
+  accepts(authority: string | null): boolean {
+    return this.#allowed?.accepts(authority) !== false;
+  }
+
+  /** Returns what a response for `path` depends on, at the entry `host` of `hosts`; null: of the default site. */
+  dependencies(host: string | null, path: string): Dependencies {
+    return (host === null ? this.#default : this.#hosts.get(host)!).site.dependencies(path);
+  }
+
+  /** Replaces the sites of roots to whose path another directory has come. */
+  lookAtRoots(): void {
+    for (const shared of this.#shared.values()) this.#replace(shared);
   }
 
   /**
@@ -264,6 +287,7 @@ export class Sites {
       }
       shared.content = content;
       shared.hasWarned = false;
+      this.replacements++;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       if (!shared.hasWarned) {

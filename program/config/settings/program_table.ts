@@ -26,6 +26,7 @@ import {
 } from "./program_kinds.ts";
 import { TLS_PROFILES } from "../../../ffi/openssl/server_context.ts";
 import { ACME_ENTRIES } from "./acme_table.ts";
+import { DEVELOPMENT_ENTRIES } from "./development_table.ts";
 import { CERTIFICATES, FILES, HSTS, HTTPS_PORT, REDIRECT } from "./tls_kinds.ts";
 import { type Entry, entry, type Heading, type Merged } from "./setting.ts";
 
@@ -79,6 +80,8 @@ export const PROGRAM_GROUPS = {
       description: "Clients may speak HTTP/2, too: over TLS by ALPN, otherwise with prior knowledge.",
     }),
   },
+
+  Development: DEVELOPMENT_ENTRIES,
 
   TLS: {
     https: entry({

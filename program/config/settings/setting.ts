@@ -8,6 +8,7 @@ import type { Kind } from "./kinds.ts";
 /** The headings of `--help`, in this order; the last is for settings without a flag. */
 export const HEADINGS = [
   "Listening",
+  "Development",
   "TLS",
   "ACME",
   "Site",

@@ -1,0 +1,328 @@
+/**
+ * The script of `--live`, which runs in pages. It is sent as it stands here.
+ *
+ * It knows what the page has used from the browser's list of loaded resources, and asks the server which of that has
+ * changed: after each event of the stream, when the page is shown again, and after the server was away. Before it acts, it
+ * loads what has changed past the browser's cache, and asks again, until nothing was written between two answers. So a
+ * burst of changes is one reload, which comes as soon as the burst is over.
+ *
+ * One page of the browser has the stream, and tells the others; a page that is hidden has none. So pages do not use up
+ * the six connections that a browser makes to a server.
+ * @module
+ */
+
+/** The script. */
+export const CLIENT_SCRIPT: string = String.raw`// epollet --live: this page follows its files.
+(() => {
+  "use strict";
+  const OWN = "/.epollet/", KEY = "__epollet_live__", PATIENCE_MS = 2000, POLL_MS = 1000;
+  const script = document.currentScript;
+  if (!script || window[KEY]) return;
+  const first = script.dataset.state;
+  performance.setResourceTimingBufferSize(20000);
+  script.remove();
+
+  const urlOf = (text, base) => {
+    try { return new URL(text, base || document.baseURI); } catch { return null; }
+  };
+  const pathOf = (text, base) => {
+    const url = text ? urlOf(text, base) : null;
+    return url && url.origin === location.origin && /^http/.test(url.protocol) ? url.pathname : null;
+  };
+
+  // What the page has used: its URLs by their paths, and when each path was first loaded.
+  const LINKS = "link[rel~=stylesheet i],link[rel~=icon i],link[rel~=preload i],link[rel~=modulepreload i]";
+  const eachSheet = (sheets, visit, seen = new Set()) => {
+    for (const sheet of sheets) {
+      if (!sheet || seen.has(sheet)) continue;
+      seen.add(sheet);
+      visit(sheet);
+      let rules = [];
+      try { rules = sheet.cssRules; } catch { /* of another origin */ }
+      eachSheet([...rules].map((rule) => rule.styleSheet), visit, seen);
+    }
+  };
+  const used = () => {
+    const paths = new Map();
+    const add = (text, startMs = performance.now(), base) => {
+      const path = pathOf(text, base);
+      if (path === null || path.startsWith(OWN)) return;
+      const known = paths.get(path);
+      if (!known) paths.set(path, { startMs, urls: new Set([urlOf(text, base).href]) });
+      else known.urls.add(urlOf(text, base).href);
+    };
+    add(location.href, 0);
+    for (const { name, startTime } of performance.getEntriesByType("resource")) add(name, startTime);
+    for (const { href } of document.querySelectorAll(LINKS)) add(href);
+    for (const { currentSrc, src } of document.querySelectorAll("script[src],img,iframe[src],video,audio")) add(currentSrc || src);
+    eachSheet(document.styleSheets, (sheet) => {
+      add(sheet.href);
+      let rules = [];
+      try { rules = sheet.cssRules; } catch { /* of another origin */ }
+      for (const rule of rules) if (rule.href) add(rule.href, 0, sheet.href);
+    });
+    return paths;
+  };
+
+  // What the server says of each path. Before that, what counts is the last change when the path was loaded.
+  const tokens = new Map();
+  const states = [[0, first]];
+  const baselineOf = (path, startMs) =>
+    tokens.get(path) || states.findLast(([ms]) => ms <= startMs)?.[1] || first;
+  const ask = async () => {
+    const paths = used();
+    const askedMs = performance.now();
+    const names = [...paths.keys()];
+    const response = await fetch(OWN + "changes", {
+      method: "POST",
+      cache: "no-store",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ paths: names, baselines: names.map((path) => baselineOf(path, paths.get(path).startMs)) }),
+    });
+    if (!response.ok) throw new Error(String(response.status));
+    const reply = await response.json();
+    return { ...reply, paths, names, askedMs, changed: (reply.changed || []).map((i) => names[i]) };
+  };
+  const accept = ({ names, tokens: said, state, askedMs }) => {
+    names.forEach((path, i) => said[i] && tokens.set(path, said[i]));
+    states.push([askedMs, state]);
+    if (states.length > 50) states.splice(1, 1);
+  };
+
+  // One check at a time: from a question to the moment when nothing more is being written.
+  let isBusy = false, isStale = false, pollTimer = 0;
+  const check = async () => {
+    if (isBusy) return void (isStale = true);
+    isBusy = true;
+    try {
+      do {
+        isStale = false;
+        await round();
+      } while (isStale);
+    } catch { /* the server is away; the stream notices when it is back */ }
+    isBusy = false;
+  };
+  const round = async () => {
+    const loaded = new Map();
+    const endMs = performance.now() + PATIENCE_MS;
+    for (let before = null;;) {
+      const reply = await ask();
+      if (!reply.isComplete) return; // a file is being written: an event follows
+      clearTimeout(pollTimer);
+      if (reply.isPolled && isShown()) pollTimer = setTimeout(check, POLL_MS);
+      if (reply.changed.length === 0) return accept(reply);
+      const isQuiet = before && before.events === reply.events && before.changed.length === reply.changed.length;
+      if (isQuiet || performance.now() > endMs) {
+        accept(reply);
+        return apply(reply);
+      }
+      before = reply;
+      await load(reply, loaded);
+    }
+  };
+  /** Loads what has changed past the browser's cache, and the page, which is then ready when it is loaded again. */
+  const load = ({ changed, names, tokens: said, paths }, loaded) =>
+    Promise.all(changed.slice(0, 64).flatMap((path) => {
+      const token = said[names.indexOf(path)];
+      if (loaded.get(path) === token) return [];
+      loaded.set(path, token);
+      return [...paths.get(path).urls].map(async (url) => {
+        try {
+          const response = await fetch(url, { cache: "reload" });
+          if (Number(response.headers.get("content-length")) > 4e6) return response.body?.cancel();
+          await response.blob();
+        } catch { /* the page gets the error */ }
+      });
+    }));
+
+  const apply = ({ changed, state }) => {
+    const mark = state.replace(/\W/g, "");
+    if (changed.includes(location.pathname)) return location.reload();
+    for (const path of changed) {
+      if (isFrame(path)) continue; // the page in the frame follows its files itself
+      const isSwapped = swapStyle(path, mark);
+      if (!swapImage(path, mark) && !isSwapped) return location.reload();
+    }
+  };
+  const isFrame = (path) =>
+    [...document.querySelectorAll("iframe,frame")].some((frame) => {
+      try {
+        const { location, [KEY]: own } = frame.contentWindow;
+        return Boolean(own) && location.pathname === path;
+      } catch { return false; }
+    });
+
+  const marked = (text, mark, base) => {
+    const url = urlOf(text, base);
+    url.searchParams.set("live", mark);
+    return url.href;
+  };
+  /** By a new element, those whose place it takes once it has loaded. */
+  const replaced = new WeakMap();
+  const leaving = new Set();
+  const swapStyle = (path, mark) => {
+    const owners = new Set();
+    for (const link of document.querySelectorAll("link[rel~=stylesheet i]")) {
+      if (pathOf(link.href) === path) owners.add(link);
+    }
+    for (const sheet of document.styleSheets) {
+      eachSheet([sheet], (one) => {
+        let rules = [];
+        try { rules = one.cssRules; } catch { /* of another origin */ }
+        const imports = [...rules].some(({ href }) => href && pathOf(href, one.href) === path);
+        if (pathOf(one.href) === path || imports) owners.add(sheet.ownerNode);
+      });
+    }
+    for (const owner of owners) {
+      if (!owner || leaving.has(owner)) continue;
+      const next = owner.cloneNode(true);
+      const isLink = owner.localName === "link";
+      const others = [owner, ...replaced.get(owner) || []];
+      replaced.set(next, others);
+      leaving.add(owner);
+      const end = () => {
+        for (const other of others) {
+          other.remove();
+          leaving.delete(other);
+        }
+      };
+      if (isLink) {
+        next.href = marked(owner.href, mark);
+        next.disabled = owner.disabled;
+        next.onload = next.onerror = end;
+      }
+      owner.after(next);
+      if (!isLink) end();
+    }
+    return owners.size > 0;
+  };
+
+  const swapImage = (path, mark) => {
+    let count = 0;
+    const swap = (text, base) => {
+      if (pathOf(text, base) !== path) return text;
+      count++;
+      return marked(text, mark, base);
+    };
+    const swapUrls = (text, base) =>
+      text.replace(/url\(\s*(?:"([^"]*)"|'([^']*)'|([^"')\s]+))\s*\)/g, (whole, a, b, c) => {
+        const url = a ?? b ?? c;
+        const next = swap(url, base);
+        return next === url ? whole : 'url("' + next + '")';
+      });
+    const swapDeclarations = (style, base) => {
+      for (const name of [...style]) {
+        const value = style.getPropertyValue(name);
+        if (!value.includes("url(")) continue;
+        const next = swapUrls(value, base);
+        if (next !== value) style.setProperty(name, next, style.getPropertyPriority(name));
+      }
+    };
+    const swapRules = (rules, base) => {
+      for (const rule of rules) {
+        if (rule.style && rule.constructor.name !== "CSSFontFaceRule") swapDeclarations(rule.style, base);
+        if (rule.cssRules && !rule.styleSheet) swapRules(rule.cssRules, base);
+      }
+    };
+    const IMAGES = "img[src],img[srcset],source[src],source[srcset],input[type=image i],link[rel~=icon i],video[poster],image";
+    for (const element of document.querySelectorAll(IMAGES)) {
+      if (element.localName === "source" && element.parentNode.localName !== "picture") continue;
+      for (const name of ["src", "href", "poster", "xlink:href"]) {
+        const value = element.getAttribute(name);
+        const next = value && swap(value);
+        if (next !== value) element.setAttribute(name, next);
+      }
+      const set = element.getAttribute("srcset");
+      if (!set) continue;
+      const next = set.replace(/(^|,\s*|,)([^\s,]\S*[^\s,])/g, (_, before, url) => before + swap(url));
+      if (next !== set) element.setAttribute("srcset", next);
+    }
+    for (const element of document.querySelectorAll("[style*='url(']")) swapDeclarations(element.style);
+    eachSheet([...document.styleSheets, ...document.adoptedStyleSheets || []], (sheet) => {
+      try { swapRules(sheet.cssRules, sheet.href || document.baseURI); } catch { /* of another origin */ }
+    });
+    return count > 0;
+  };
+
+  // The stream. A page in a frame has that of the page around it.
+  const members = new Set();
+  const tell = () => {
+    check();
+    for (const member of members) member();
+  };
+  let source = null, retryTimer = 0, retryMs = 250;
+  const open = () => {
+    source = new EventSource(OWN + "events");
+    source.onopen = () => retryMs = 250;
+    source.onmessage = () => {
+      tell();
+      channel?.postMessage("");
+    };
+    source.onerror = () => {
+      close();
+      retryTimer = setTimeout(retry, retryMs);
+      retryMs = Math.min(retryMs * 1.5, 3000);
+    };
+  };
+  const close = () => {
+    clearTimeout(retryTimer);
+    source?.close();
+    source = null;
+  };
+  const retry = async () => {
+    try {
+      const { ok } = await fetch(OWN + "live.js", { method: "HEAD", cache: "no-store" });
+      if (!isLeading) return;
+      if (ok) open(); // another server than this one has no such script: no more is asked of it
+    } catch {
+      if (!isLeading) return;
+      retryTimer = setTimeout(retry, retryMs);
+      retryMs = Math.min(retryMs * 1.5, 3000);
+    }
+  };
+
+  const isShown = () => document.visibilityState === "visible";
+  const channel = window.BroadcastChannel && new BroadcastChannel("epollet-live");
+  let isLeading = false, isFollowing = false, waiting = null, giveUp = null;
+  const lead = () => {
+    isLeading = true;
+    open();
+  };
+  const start = () => {
+    if (isFollowing || !isShown()) return;
+    isFollowing = true;
+    if (document.readyState === "complete") tell();
+    if (!navigator.locks) return lead(); // not with http to another machine
+    waiting = new AbortController();
+    navigator.locks.request("epollet-live", { signal: waiting.signal }, () => {
+      lead();
+      return new Promise((resolve) => giveUp = resolve);
+    }).catch(() => {});
+  };
+  const stop = () => {
+    isFollowing = isLeading = false;
+    clearTimeout(pollTimer);
+    close();
+    waiting?.abort();
+    giveUp?.();
+    waiting = giveUp = null;
+  };
+
+  let above = null;
+  try { above = parent !== window && parent[KEY] || null; } catch { /* of another origin */ }
+  window[KEY] = { join: (member) => (members.add(member), () => members.delete(member)) };
+  if (above) {
+    const leave = above.join(check);
+    addEventListener("pagehide", leave);
+    addEventListener("pageshow", ({ persisted }) => persisted && (above.join(check), check()));
+  } else {
+    if (channel) channel.onmessage = tell;
+    document.addEventListener("visibilitychange", () => isShown() ? start() : stop());
+    addEventListener("pagehide", stop);
+    addEventListener("pageshow", start);
+    start();
+  }
+  if (document.readyState === "complete") check();
+  else addEventListener("load", () => check());
+})();
+`;
