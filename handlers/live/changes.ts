@@ -22,6 +22,7 @@ export interface UrlState {
   readonly token: string;
   readonly hasChanged: boolean;
   readonly isCovered: boolean;
+  readonly isFresh: boolean;
 }
 
 /** The URLs and their changes. */
@@ -84,13 +85,15 @@ export class Changes {
   compare(authority: string | null, path: string, baseline: string): UrlState {
     const isKnown = this.#urls.has(`${this.#sites.hostOf(authority) ?? ""} ${path}`);
     const url = this.note(authority, path);
-    if (!isKnown && url.isGuarded) return { token: "", hasChanged: isToken(baseline), isCovered: true };
+    if (!isKnown && url.isGuarded) {
+      return { token: "", hasChanged: isToken(baseline), isCovered: true, isFresh: false };
+    }
     if (!url.isCovered) this.#look(url);
     const [id, number] = baseline.split(".") as [string, string?];
     const hasChanged = number === undefined
       ? baseline !== url.token
       : id !== this.#id || url.changedIn > Number(number);
-    return { token: url.token, hasChanged, isCovered: url.isCovered };
+    return { token: url.token, hasChanged, isCovered: url.isCovered, isFresh: url.isFresh };
   }
 
   readonly #touch = (url: LiveUrl): void => {

@@ -81,7 +81,8 @@ export const CLIENT_SCRIPT: string = String.raw`// epollet --live: this page fol
     });
     if (!response.ok) throw new Error(String(response.status));
     const reply = await response.json();
-    return { ...reply, paths, names, askedMs, changed: (reply.changed || []).map((i) => names[i]) };
+    const named = (list = []) => list.map((i) => names[i]);
+    return { ...reply, paths, names, askedMs, changed: named(reply.changed), fresh: named(reply.fresh) };
   };
   const accept = ({ names, tokens: said, state, askedMs }) => {
     names.forEach((path, i) => said[i] && tokens.set(path, said[i]));
@@ -89,43 +90,42 @@ export const CLIENT_SCRIPT: string = String.raw`// epollet --live: this page fol
     if (states.length > 50) states.splice(1, 1);
   };
 
-  // One check at a time: from a question to the moment when nothing more is being written.
-  let isBusy = false, isStale = false, pollTimer = 0;
-  const check = async () => {
-    if (isBusy) return void (isStale = true);
+  // One check at a time: from a question to the moment when nothing more is being written. "events" is the number of
+  // events of files when the server sent its event; null for a check of the page's own accord.
+  let isBusy = false, latest, pollTimer = 0;
+  const check = async (events = null) => {
+    latest = { events };
+    if (isBusy) return;
     isBusy = true;
     try {
-      do {
-        isStale = false;
-        await round();
-      } while (isStale);
+      while (latest) await round();
     } catch { /* the server is away; the stream notices when it is back */ }
+    latest = null;
     isBusy = false;
   };
   const round = async () => {
     const loaded = new Map();
     const endMs = performance.now() + PATIENCE_MS;
-    for (let before = null;;) {
+    for (let { events } = latest;;) {
+      latest = null;
       const reply = await ask();
       if (!reply.isComplete) return; // a file is being written: an event follows
       clearTimeout(pollTimer);
-      if (reply.isPolled && isShown()) pollTimer = setTimeout(check, POLL_MS);
+      if (reply.isPolled && isShown()) pollTimer = setTimeout(() => check(), POLL_MS);
       if (reply.changed.length === 0) return accept(reply);
-      const isQuiet = before && before.events === reply.events && before.changed.length === reply.changed.length;
-      if (isQuiet || performance.now() > endMs) {
+      const isQuiet = events === reply.events;
+      if (await load(reply, loaded) === 0 && isQuiet || performance.now() > endMs) {
         accept(reply);
         return apply(reply);
       }
-      before = reply;
-      await load(reply, loaded);
+      events = reply.events;
     }
   };
-  /** Loads what has changed past the browser's cache, and the page, which is then ready when it is loaded again. */
-  const load = ({ changed, names, tokens: said, paths }, loaded) =>
-    Promise.all(changed.slice(0, 64).flatMap((path) => {
-      const token = said[names.indexOf(path)];
-      if (loaded.get(path) === token) return [];
-      loaded.set(path, token);
+  // Loads what has changed past the browser's cache, where that would take its copy for fresh. Returns how much it was.
+  const load = async ({ changed, fresh, names, tokens: said, paths }, loaded) => {
+    const stale = changed.filter((path) => fresh.includes(path) && loaded.get(path) !== said[names.indexOf(path)]);
+    await Promise.all(stale.slice(0, 64).flatMap((path) => {
+      loaded.set(path, said[names.indexOf(path)]);
       return [...paths.get(path).urls].map(async (url) => {
         try {
           const response = await fetch(url, { cache: "reload" });
@@ -134,6 +134,8 @@ export const CLIENT_SCRIPT: string = String.raw`// epollet --live: this page fol
         } catch { /* the page gets the error */ }
       });
     }));
+    return stale.length;
+  };
 
   const apply = ({ changed, state }) => {
     const mark = state.replace(/\W/g, "");
@@ -246,17 +248,17 @@ export const CLIENT_SCRIPT: string = String.raw`// epollet --live: this page fol
 
   // The stream. A page in a frame has that of the page around it.
   const members = new Set();
-  const tell = () => {
-    check();
-    for (const member of members) member();
+  const tell = (events) => {
+    check(events);
+    for (const member of members) member(events);
   };
   let source = null, retryTimer = 0, retryMs = 250;
   const open = () => {
     source = new EventSource(OWN + "events");
     source.onopen = () => retryMs = 250;
-    source.onmessage = () => {
-      tell();
-      channel?.postMessage("");
+    source.onmessage = ({ data }) => {
+      tell(Number(data));
+      channel?.postMessage(Number(data));
     };
     source.onerror = () => {
       close();
@@ -316,7 +318,7 @@ export const CLIENT_SCRIPT: string = String.raw`// epollet --live: this page fol
     addEventListener("pagehide", leave);
     addEventListener("pageshow", ({ persisted }) => persisted && (above.join(check), check()));
   } else {
-    if (channel) channel.onmessage = tell;
+    if (channel) channel.onmessage = ({ data }) => tell(data);
     document.addEventListener("visibilitychange", () => isShown() ? start() : stop());
     addEventListener("pagehide", stop);
     addEventListener("pageshow", start);

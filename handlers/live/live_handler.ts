@@ -20,7 +20,7 @@ import { answerOwn, isOwn } from "./own_paths.ts";
 import { ownNames } from "./own_names.ts";
 import { type Asked, Pages } from "./pages.ts";
 import { plainRequest } from "./plain_request.ts";
-import { formOf } from "./response_parts.ts";
+import { formOf, staysFresh } from "./response_parts.ts";
 import { RootWatch } from "./root_watch.ts";
 import { Streams } from "./streams.ts";
 
@@ -89,7 +89,7 @@ class Live {
       this.#bell?.ring();
     });
     this.#changes.onTouched = () => this.#bell?.ring();
-    this.#changes.onNews = () => this.#streams.tell();
+    this.#changes.onNews = () => this.#streams.tell(this.#changes.events);
   }
 
   /** Follows the events of files in the loop of `reactor`. */
@@ -112,9 +112,12 @@ class Live {
     if (!this.sites.accepts(authority)) return this.sites.handle(request, context);
     if (isOwn(request)) return answerOwn(request, { changes: this.#changes, streams: this.#streams });
     if (method !== "GET" && method !== "HEAD") return this.sites.handle(request, context);
-    this.#changes.note(authority, path);
+    const url = this.#changes.note(authority, path);
     const { state } = this.#changes;
-    const answer = (response: HttpResponse) => this.#answer(response, { request, context, state });
+    const answer = (response: HttpResponse) => {
+      url.isFresh = staysFresh(response);
+      return this.#answer(response, { request, context, state });
+    };
     const response = this.sites.handle(request, context);
     return response instanceof Promise ? response.then(answer) : answer(response);
   }

@@ -20,6 +20,8 @@ export class LiveUrl implements Listener {
   changedIn = 0;
   /** False when the kernel does not report every change, so that each question looks at the files. */
   isCovered = true;
+  /** True when a browser may use its copy without asking. */
+  isFresh = false;
   /** True when the URL needs a password. */
   isGuarded = false;
   /** The changes since the files were looked at. */

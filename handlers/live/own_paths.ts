@@ -91,6 +91,7 @@ async function answerQuestion(request: HttpRequest, changes: Changes): Promise<H
     events: changes.events,
     isPolled: states.some(({ isCovered }) => !isCovered),
     tokens: states.map(({ token }) => token),
+    fresh: states.flatMap(({ isFresh }, i) => isFresh ? [i] : []),
     changed: states.flatMap(({ hasChanged }, i) => hasChanged ? [i] : []),
   }, { fields: FIELDS });
 }

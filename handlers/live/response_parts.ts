@@ -32,6 +32,12 @@ export function formOf(response: HttpResponse): Form {
   return /^text\/plain\b/i.test(type) ? "text" : "other";
 }
 
+/** Returns whether a browser may use its copy of `response` for some time without asking (RFC 9111 §4.2). */
+export function staysFresh(response: HttpResponse): boolean {
+  const control = valueOf(fieldsOf(response), "cache-control");
+  return control === null || !/\b(?:no-cache|no-store|max-age=0)\b/i.test(control);
+}
+
 /** Returns the value of the field `name`, in lower case, among `fields`; null without such a field. */
 export function valueOf(fields: Fields, name: string): string | null {
   return fields.find((field) => field[0].toLowerCase() === name)?.[1] ?? null;

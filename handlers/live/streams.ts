@@ -26,10 +26,14 @@ export class Streams {
   readonly #streams = new Set<Stream>();
   /** The number of the last news. */
   #news = 0;
+  #events = 0;
 
-  /** Sends an event to all pages. Several before a page takes the first are one. */
-  tell(): void {
+  /**
+   * Sends an event to all pages, with the number of events of files so far. Several before a page takes the first are one.
+   */
+  tell(events: number): void {
     this.#news++;
+    this.#events = events;
     for (const { wake } of this.#streams) wake?.();
   }
 
@@ -53,7 +57,7 @@ export class Streams {
         stream.wake = null;
         if (!isOpen) return controller.close();
         sent = this.#news;
-        controller.enqueue(encodeUtf8(`data: ${sent}\n\n`));
+        controller.enqueue(encodeUtf8(`data: ${this.#events}\n\n`));
       },
       cancel: () => stream.end(),
     }, { highWaterMark: 0 });
