@@ -53,6 +53,7 @@ Deno.test("without arguments the port is 7890 and the root ./html", () => {
     coroutine: false,
     keepAlive: true,
     http2: true,
+    live: false,
     cacheSize: 256 * 1024 * 1024,
     cacheFileSize: 1024 * 1024,
     validate: "auto",

@@ -92,7 +92,7 @@ Deno.test("the keys that count in a found file are those about a site, and no ot
 /** A value for each key. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
   ...Object.fromEntries(
-    ("http2 https keepAlive coroutine sandbox browse compress cleanUrls securityHeaders proxyProtocol cors spa")
+    ("http2 https live keepAlive coroutine sandbox browse compress cleanUrls securityHeaders proxyProtocol cors spa")
       .split(" ").map((key) => [key, true]),
   ),
   ...Object.fromEntries(
