@@ -135,9 +135,9 @@ export class ChangeTree implements Watcher {
       else this.#rename(child, mask);
     }
     // A listing shows size and time of its entries, but no hidden ones, such as the files that editors make.
-    if (!name.startsWith(".")) {
-      for (const listener of this.#listing.get(node) ?? []) listener.onChange("entries");
-    }
+    const listeners = name.startsWith(".") ? undefined : this.#listing.get(node);
+    if (listeners === undefined || this.#isBegun(node, mask, name)) return;
+    for (const listener of listeners) listener.onChange("entries");
   }
 
   #onOwnEvent(node: WatchedName, mask: number): void {
@@ -164,16 +164,18 @@ export class ChangeTree implements Watcher {
       for (const child of node.children.values()) unwatch(child);
     };
     unwatch(node);
-    if (mask & IN_CREATE && (mask & IN_ISDIR) === 0 && this.#isOpenForWriting(node)) {
-      this.#written.set(node, performance.now());
-    }
+    if (this.#isBegun(node.parent!, mask, node.name)) this.#written.set(node, performance.now());
     this.#tellAll(node, "name");
   }
 
-  /** True for a file that was made by open(2), which a close will follow; false for one that was made by link(2), and for others. */
-  #isOpenForWriting(node: WatchedName): boolean {
-    const names: FileName[] = [];
-    for (let at = node; at.parent !== null; at = at.parent) names.unshift(at.name);
+  /**
+   * True when the entry `name` was created by open(2), so that a close will follow; false when it was made whole by
+   * link(2), symlink(2) or mkdir(2), and for other events.
+   */
+  #isBegun(directory: WatchedName, mask: number, name: FileName): boolean {
+    if ((mask & IN_CREATE) === 0 || mask & IN_ISDIR) return false;
+    const names: FileName[] = [name];
+    for (let at = directory; at.parent !== null; at = at.parent) names.unshift(at.name);
     const fd = openNameBelow(this.#directory.fd, names);
     if (fd < 0) return false;
     const failed = this.#status.readDescriptor(fd);

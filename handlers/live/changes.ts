@@ -34,6 +34,8 @@ export class Changes {
   readonly #urls = new Map<string, LiveUrl>();
   /** URLs with changes that were not looked at yet. */
   readonly #touched = new Set<LiveUrl>();
+  /** By password rule. */
+  readonly #keys = new Map<string, string>();
   readonly #trees = new Map<SiteRoot, ChangeTree>();
   /** The events of trees that are closed. */
   #pastEvents = 0;
@@ -63,7 +65,10 @@ export class Changes {
     const host = this.#sites.hostOf(authority);
     const key = `${host ?? ""} ${path}`;
     const known = this.#urls.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      if (!known.isCovered) this.#look(known); // else a page would take an older change for one after it was loaded
+      return known;
+    }
     const url = new LiveUrl(host, path, this.#touch);
     this.#urls.set(key, url);
     this.#resolve(url);
@@ -80,20 +85,31 @@ export class Changes {
 
   /**
    * Compares the URL `path` with what a page knows of it: its token, or the number of the last change before the page
-   * loaded it (`baseline`). A URL that needs a password is not looked at for the first time here.
+   * loaded it (`baseline`). Of a URL that needs a password nothing is told to a page without the keys.
    */
-  compare(authority: string | null, path: string, baseline: string): UrlState {
-    const isKnown = this.#urls.has(`${this.#sites.hostOf(authority) ?? ""} ${path}`);
+  compare(authority: string | null, path: string, baseline: string, keys: ReadonlySet<string>): UrlState {
     const url = this.note(authority, path);
-    if (!isKnown && url.isGuarded) {
+    if (!this.keysOf(url).every((key) => keys.has(key))) {
       return { token: "", hasChanged: isToken(baseline), isCovered: true, isFresh: false };
     }
-    if (!url.isCovered) this.#look(url);
     const [id, number] = baseline.split(".") as [string, string?];
     const hasChanged = number === undefined
       ? baseline !== url.token
       : id !== this.#id || url.changedIn > Number(number);
     return { token: url.token, hasChanged, isCovered: url.isCovered, isFresh: url.isFresh };
+  }
+
+  /**
+   * Returns a key for each password rule of `url`. A page gets those of its own URL, since the client has given the
+   * password. The browser may send the password to no reserved path.
+   */
+  keysOf({ host, guards }: LiveUrl): string[] {
+    return guards.map((source) => {
+      const rule = `${host ?? ""} ${source}`;
+      let key = this.#keys.get(rule);
+      if (key === undefined) this.#keys.set(rule, key = crypto.randomUUID());
+      return key;
+    });
   }
 
   readonly #touch = (url: LiveUrl): void => {

@@ -15,11 +15,10 @@
 export const CLIENT_SCRIPT: string = String.raw`// epollet --live: this page follows its files.
 (() => {
   "use strict";
-  const OWN = "/.epollet/", KEY = "__epollet_live__", PATIENCE_MS = 2000, POLL_MS = 1000;
+  const OWN = location.origin + "/.epollet/", KEY = "__epollet_live__", PATIENCE_MS = 2000, POLL_MS = 1000;
   const script = document.currentScript;
-  if (!script || window[KEY]) return;
-  const first = script.dataset.state;
-  performance.setResourceTimingBufferSize(20000);
+  if (!script || window[KEY] || self.origin !== location.origin) return; // in a frame without an origin nothing is allowed
+  const first = script.dataset.state, keys = (script.dataset.keys || "").split(" ").filter(Boolean);
   script.remove();
 
   const urlOf = (text, base) => {
@@ -42,17 +41,24 @@ export const CLIENT_SCRIPT: string = String.raw`// epollet --live: this page fol
       eachSheet([...rules].map((rule) => rule.styleSheet), visit, seen);
     }
   };
+  const loads = new Map();
+  const noteIn = (paths, text, startMs, base) => {
+    const path = pathOf(text, base);
+    if (path === null || path.startsWith("/.epollet/")) return;
+    const known = paths.get(path);
+    if (!known) paths.set(path, { startMs, urls: new Set([urlOf(text, base).href]) });
+    else known.urls.add(urlOf(text, base).href);
+  };
+  const noteLoads = (entries) => {
+    for (const { name, startTime } of entries) noteIn(loads, name, startTime);
+  };
+  const observer = new PerformanceObserver((list) => noteLoads(list.getEntries()));
+  observer.observe({ type: "resource", buffered: true });
   const used = () => {
-    const paths = new Map();
-    const add = (text, startMs = performance.now(), base) => {
-      const path = pathOf(text, base);
-      if (path === null || path.startsWith(OWN)) return;
-      const known = paths.get(path);
-      if (!known) paths.set(path, { startMs, urls: new Set([urlOf(text, base).href]) });
-      else known.urls.add(urlOf(text, base).href);
-    };
+    noteLoads(observer.takeRecords());
+    const paths = new Map(loads);
+    const add = (text, startMs = performance.now(), base) => noteIn(paths, text, startMs, base);
     add(location.href, 0);
-    for (const { name, startTime } of performance.getEntriesByType("resource")) add(name, startTime);
     for (const { href } of document.querySelectorAll(LINKS)) add(href);
     for (const { currentSrc, src } of document.querySelectorAll("script[src],img,iframe[src],video,audio")) add(currentSrc || src);
     eachSheet(document.styleSheets, (sheet) => {
@@ -77,7 +83,7 @@ export const CLIENT_SCRIPT: string = String.raw`// epollet --live: this page fol
       method: "POST",
       cache: "no-store",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ paths: names, baselines: names.map((path) => baselineOf(path, paths.get(path).startMs)) }),
+      body: JSON.stringify({ keys, paths: names, baselines: names.map((path) => baselineOf(path, paths.get(path).startMs)) }),
     });
     if (!response.ok) throw new Error(String(response.status));
     const reply = await response.json();
@@ -249,6 +255,7 @@ export const CLIENT_SCRIPT: string = String.raw`// epollet --live: this page fol
   // The stream. A page in a frame has that of the page around it.
   const members = new Set();
   const tell = (events) => {
+    if (!isShown()) return; // it catches up when it is shown
     check(events);
     for (const member of members) member(events);
   };

@@ -112,11 +112,13 @@ class Live {
     if (!this.sites.accepts(authority)) return this.sites.handle(request, context);
     if (isOwn(request)) return answerOwn(request, { changes: this.#changes, streams: this.#streams });
     if (method !== "GET" && method !== "HEAD") return this.sites.handle(request, context);
+    watches.drain(context.turn);
+    this.#changes.settle(); // what has changed before the response is no change for the page
     const url = this.#changes.note(authority, path);
     const { state } = this.#changes;
     const answer = (response: HttpResponse) => {
       url.isFresh = staysFresh(response);
-      return this.#answer(response, { request, context, state });
+      return this.#answer(response, { request, context, state, keys: this.#changes.keysOf(url) });
     };
     const response = this.sites.handle(request, context);
     return response instanceof Promise ? response.then(answer) : answer(response);

@@ -22,8 +22,8 @@ export class LiveUrl implements Listener {
   isCovered = true;
   /** True when a browser may use its copy without asking. */
   isFresh = false;
-  /** True when the URL needs a password. */
-  isGuarded = false;
+  /** The sources of the password rules for it. */
+  guards: readonly string[] = [];
   /** The changes since the files were looked at. */
   readonly changes: Set<Change> = new Set();
   readonly #onTouched: (url: LiveUrl) => void;
@@ -53,10 +53,10 @@ export class LiveUrl implements Listener {
     for (let tries = 0; tries < RESOLVE_TRIES_MAX; tries++) {
       const dependencies = look();
       this.forget();
-      const { seen, listed, isFixed, isGuarded } = this.#dependencies = dependencies;
+      const { seen, listed, isFixed, guards } = this.#dependencies = dependencies;
       const tree = this.#tree = treeOf(dependencies);
       this.isCovered = isFixed;
-      this.isGuarded = isGuarded;
+      this.guards = guards;
       if (tree !== null) {
         const watched = seen.map(({ names }) => tree.watch(names, this));
         if (listed !== null) watched.push(tree.watchEntries(listed, this));

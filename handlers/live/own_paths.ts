@@ -76,15 +76,18 @@ function isFromHere(request: HttpRequest): boolean {
 interface Question {
   readonly paths: readonly string[];
   readonly baselines: readonly string[];
+  /** For URLs that need a password. */
+  readonly keys: readonly string[];
 }
 
 async function answerQuestion(request: HttpRequest, changes: Changes): Promise<HttpResponse> {
   const { authority } = request;
   if (request.contentLength > LIVE_QUESTION_BYTES_MAX) return errorResponse(413, FIELDS);
-  const { paths, baselines } = toQuestion(await request.json());
+  const { paths, baselines, keys } = toQuestion(await request.json());
   watches.drain(NaN);
   if (changes.isHeld()) return HttpResponse.json({ isComplete: false }, { fields: FIELDS });
-  const states = paths.map((path, i) => changes.compare(authority, path, baselines[i]!));
+  const given = new Set(keys);
+  const states = paths.map((path, i) => changes.compare(authority, path, baselines[i]!, given));
   return HttpResponse.json({
     isComplete: true,
     state: changes.state,
@@ -97,12 +100,12 @@ async function answerQuestion(request: HttpRequest, changes: Changes): Promise<H
 }
 
 function toQuestion(value: unknown): Question {
-  const { paths, baselines } = Object(value) as { readonly [K in keyof Question]?: unknown };
+  const { paths, baselines, keys = [] } = Object(value) as { readonly [K in keyof Question]?: unknown };
   const isList = (list: unknown): list is string[] =>
     Array.isArray(list) && list.length <= LIVE_PAGE_URLS_MAX &&
     list.every((each) => typeof each === "string");
-  if (!isList(paths) || !isList(baselines) || paths.length !== baselines.length) {
+  if (!isList(paths) || !isList(baselines) || !isList(keys) || paths.length !== baselines.length) {
     throw new HttpError(400, "Expected the paths that a page used, and what it knows of each");
   }
-  return { paths, baselines };
+  return { paths, baselines, keys };
 }

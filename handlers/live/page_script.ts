@@ -19,10 +19,23 @@ export function withScript(page: Uint8Array<ArrayBuffer>, script: string): Uint8
   return concat([page.subarray(0, at), encodeUtf8(script), page.subarray(at)]);
 }
 
-/** Returns the element. `state` is the number of the last change; `nonce` is null where no policy asks for one. */
-export function scriptElement(path: string, state: string, nonce: string | null): string {
-  const attribute = nonce === null ? "" : ` nonce="${nonce}"`;
-  return `<script src="${path}" data-state="${state}"${attribute}></script>`;
+/** What the element of a page has beside the URL of the script. */
+export interface ScriptAttributes {
+  /** The number of the last change before the response. */
+  readonly state: string;
+  /** The keys for URLs that need a password. */
+  readonly keys: readonly string[];
+  /** Null where no policy asks for one. */
+  readonly nonce: string | null;
+}
+
+/** Returns the element. */
+export function scriptElement(path: string, { state, keys, nonce }: ScriptAttributes): string {
+  const more = [
+    ...keys.length > 0 ? [` data-keys="${keys.join(" ")}"`] : [],
+    ...nonce === null ? [] : [` nonce="${nonce}"`],
+  ];
+  return `<script src="${path}" data-state="${state}"${more.join("")}></script>`;
 }
 
 /** A policy in the page itself, in one of the two orders of attributes. */

@@ -29,6 +29,8 @@ export interface Asked {
   readonly request: HttpRequest;
   readonly context: HandlerContext;
   readonly state: string;
+  /** The keys of the page's URL. */
+  readonly keys: readonly string[];
 }
 
 /** Adds the script to pages. */
@@ -61,24 +63,31 @@ export class Pages {
 <title>${escape(title!)}</title>
 <pre>${escape(text)}</pre>
 `;
-    return this.#dress(response, encodeUtf8(page), asked, "text/html; charset=utf-8");
+    return this.#dress(response, encodeUtf8(page), asked, ["text/html; charset=utf-8", ["Vary", "Accept"]]);
   }
 
   #dress(
     response: HttpResponse,
     body: Uint8Array<ArrayBuffer>,
-    { request, context, state }: Asked,
-    type: string | null = null,
+    { request, context, state, keys: own }: Asked,
+    [type, ...more]: readonly [type: string | null, ...more: Fields] = [null],
   ): HttpResponse {
     const { status } = response;
     const before = fieldsOf(response);
     const hasPolicy = valueOf(before, POLICY) !== null;
     const others = this.#othersOf(before, request, context);
     this.#note(request.path, body);
-    const page = withScript(body, scriptElement(SCRIPT_PATH, state, hasPolicy ? this.#nonce : null));
+    const keys = status === 401 ? [] : own; // the client has not given the password
+    const nonce = hasPolicy ? this.#nonce : null;
+    const page = withScript(body, scriptElement(SCRIPT_PATH, { state, keys, nonce }));
     const mediaType = type ?? valueOf(before, "content-type")!;
     if (status !== 200) {
-      const fields: Fields = [["Content-Type", mediaType], ["X-Content-Type-Options", "nosniff"], ...others];
+      const fields: Fields = [
+        ["Content-Type", mediaType],
+        ["X-Content-Type-Options", "nosniff"],
+        ...others,
+        ...more,
+      ];
       return new HttpResponse(status, fields, page, response.closes, undefined, encodeLatin1);
     }
     const etag = valueOf(before, "etag");

@@ -33,8 +33,8 @@ export interface Dependencies {
   readonly seen: readonly Seen[];
   /** The path of the directory that the response lists; null for another response. */
   readonly listed: readonly FileName[] | null;
-  /** True when the URL needs a password. */
-  readonly isGuarded: boolean;
+  /** The sources of the password rules that a request has to satisfy. */
+  readonly guards: readonly string[];
 }
 
 /** What {@linkcode dependenciesOf} works with. */
@@ -52,7 +52,7 @@ export function dependenciesOf(path: string, parts: DependencyParts): Dependenci
   const { root, tree, settings, rules, locator, authorization } = parts;
   const seen: Seen[] = [];
   let listed: readonly FileName[] | null = null;
-  let isGuarded = false;
+  const guards = new Set<string>();
   let target: string | null = path;
   for (let hops = 0; target !== null && hops < REDIRECTS_FOLLOWED_MAX; hops++) {
     const bytes = encodeUtf8(target);
@@ -67,7 +67,7 @@ export function dependenciesOf(path: string, parts: DependencyParts): Dependenci
     }
     const lookup = new Lookup(root, null);
     const location = locator.locate(resolved, url, lookup);
-    isGuarded ||= authorization.rulesFor(url, location).length > 0;
+    for (const { source } of authorization.rulesFor(url, location)) guards.add(source);
     if (location.kind === "moved") target = location.url;
     else if (location.kind === "directory") listed = namesOf(location.path);
     else if (location.kind === "error") {
@@ -81,7 +81,7 @@ export function dependenciesOf(path: string, parts: DependencyParts): Dependenci
   }
   const watchable = tree !== null && root instanceof SiteRoot ? root : null;
   const isFixed = !(root instanceof SiteRoot);
-  return { root, watchable, trustsAll: tree?.trustsAll === true, isFixed, seen, listed, isGuarded };
+  return { root, watchable, trustsAll: tree?.trustsAll === true, isFixed, seen, listed, guards: [...guards] };
 }
 
 /** Looks at the file that the settings name by the path `page`. */
