@@ -18,7 +18,7 @@ const FILES = {
 /** Loads `paths`, and returns each with the state before it was loaded. */
 async function loaded(live: LiveSite, paths: readonly string[]): Promise<Record<string, string>> {
   const state = await live.load("/");
-  for (const path of paths) await live.load(path);
+  await Promise.all(paths.map((path) => live.load(path)));
   return Object.fromEntries(paths.map((path) => [path, state]));
 }
 

@@ -6,8 +6,10 @@ import { assert, assertEquals, assertMatch, assertNotEquals, assertStringInclude
 import { connectsToSelf, withRoom } from "../../handlers/live/content_policy.ts";
 import { policiesIn, withScript } from "../../handlers/live/page_script.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
+import { LiveSite } from "../support/live.ts";
+import { Site } from "../support/program.ts";
 import { ServedSite } from "../support/served_site.ts";
-import { get, head } from "../support/wire.ts";
+import { exchange, get, head } from "../support/wire.ts";
 
 const SCRIPT = /<script src="\/\.epollet\/live\.js" data-state="[\w.]+"(?: nonce="[\w-]+")?><\/script>/;
 const PAGE = "<!doctype html>\n<html><title>page</title><p>text";
@@ -148,23 +150,19 @@ Deno.test("policies of the site's settings get a nonce, which the element has; a
     "meta.html": `<!doctype html><meta http-equiv="content-security-policy" content="default-src 'none'">`,
   };
   const policy = "script-src 'sha256-x'; connect-src 'none'";
-  const args = ["--live", "-H", `Content-Security-Policy: ${policy}`];
-  const served = await ServedSite.start(files, { args });
-  const { text, fields } = await served.ask(get("/"));
+  await using live = await LiveSite.start(new Site(files), ["-H", `Content-Security-Policy: ${policy}`]);
+  const { port } = live.program;
+  const { text, fields } = await exchange(port, get("/"));
   const [, nonce] = /nonce="([\w-]+)"/.exec(text)!;
-  const host = "http://test";
   assertEquals(
     fields["content-security-policy"],
-    `script-src 'sha256-x' 'nonce-${nonce}'; connect-src ${host}/.epollet/`,
+    `script-src 'sha256-x' 'nonce-${nonce}'; connect-src http://test/.epollet/`,
   );
-  const css = await served.ask(get("/a.css"));
-  assertEquals(css.fields["content-security-policy"], policy);
-  for (let i = 0; i < 2; i++) await served.ask(get("/meta.html"));
-  await served.program.warned(/\/meta\.html: the Content-Security-Policy in its <meta>/);
-  served.program.kill("SIGTERM");
-  const { stderr } = await served.program.finish();
-  assertEquals(stderr.match(/meta\.html/g)?.length, 1);
-  served.site[Symbol.dispose]();
+  assertEquals((await exchange(port, get("/a.css"))).fields["content-security-policy"], policy);
+  for (let i = 0; i < 2; i++) await exchange(port, get("/meta.html"));
+  live.program.kill("SIGTERM");
+  const { stderr } = await live.program.finish();
+  assertEquals(stderr.match(/\/meta\.html: the Content-Security-Policy in its <meta>/g)?.length, 1);
 });
 
 Deno.test("an error without a page is one for a browser, so that it comes back with the file", async () => {

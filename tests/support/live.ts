@@ -28,16 +28,16 @@ export class LiveSite implements AsyncDisposable {
     this.program = program;
   }
 
-  /** Serves `site`, or its directory `root`. */
+  /** Serves `site`, or its directory `root`, on a free port or on `port`. */
   static async start(
     site: Site,
     args: readonly string[] = [],
     root: string = site.root,
+    port = 0,
   ): Promise<LiveSite> {
-    return new LiveSite(
-      site,
-      await Program.start(root, [...args.includes("--config") ? [] : ["--no-config"], "--live", ...args]),
-    );
+    const file = args.includes("--config") ? [] : ["--no-config"];
+    const all = [String(port), root, ...file, "--live", ...args];
+    return new LiveSite(site, await Program.startArguments(all));
   }
 
   urlOf(path: string): string {
