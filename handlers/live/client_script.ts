@@ -1,7 +1,6 @@
 /**
- * The script of `--live`, which runs in pages. It is sent as it stands here.
+ * The script of `--live`, which runs in pages.
  *
- * It knows what the page has used from the browser's list of loaded resources, and asks the server which of that has
  * changed: after each event of the stream, when the page is shown again, and after the server was away. Before it acts, it
  * loads what has changed past the browser's cache, and asks again, until nothing was written between two answers. So a
  * burst of changes is one reload, which comes as soon as the burst is over.
@@ -11,8 +10,10 @@
  * @module
  */
 
-/** The script. */
-export const CLIENT_SCRIPT: string = String.raw`// epollet --live: this page follows its files.
+import { CLIENT_SWAPS } from "./client_swaps.ts";
+
+/** The script, as it is sent: without comments and indentation. */
+export const CLIENT_SCRIPT: string = compact(String.raw`// epollet --live: this page follows its files.
 (() => {
   "use strict";
   const OWN = location.origin + "/.epollet/", KEY = "__epollet_live__", PATIENCE_MS = 2000, POLL_MS = 1000;
@@ -160,99 +161,7 @@ export const CLIENT_SCRIPT: string = String.raw`// epollet --live: this page fol
       } catch { return false; }
     });
 
-  const marked = (text, mark, base) => {
-    const url = urlOf(text, base);
-    url.searchParams.set("live", mark);
-    return url.href;
-  };
-  /** By a new element, those whose place it takes once it has loaded. */
-  const replaced = new WeakMap();
-  const leaving = new Set();
-  const swapStyle = (path, mark) => {
-    const owners = new Set();
-    for (const link of document.querySelectorAll("link[rel~=stylesheet i]")) {
-      if (pathOf(link.href) === path) owners.add(link);
-    }
-    for (const sheet of document.styleSheets) {
-      eachSheet([sheet], (one) => {
-        let rules = [];
-        try { rules = one.cssRules; } catch { /* of another origin */ }
-        const imports = [...rules].some(({ href }) => href && pathOf(href, one.href) === path);
-        if (pathOf(one.href) === path || imports) owners.add(sheet.ownerNode);
-      });
-    }
-    for (const owner of owners) {
-      if (!owner || leaving.has(owner)) continue;
-      const next = owner.cloneNode(true);
-      const isLink = owner.localName === "link";
-      const others = [owner, ...replaced.get(owner) || []];
-      replaced.set(next, others);
-      leaving.add(owner);
-      const end = () => {
-        for (const other of others) {
-          other.remove();
-          leaving.delete(other);
-        }
-      };
-      if (isLink) {
-        next.href = marked(owner.href, mark);
-        next.disabled = owner.disabled;
-        next.onload = next.onerror = end;
-      }
-      owner.after(next);
-      if (!isLink) end();
-    }
-    return owners.size > 0;
-  };
-
-  const swapImage = (path, mark) => {
-    let count = 0;
-    const swap = (text, base) => {
-      if (pathOf(text, base) !== path) return text;
-      count++;
-      return marked(text, mark, base);
-    };
-    const swapUrls = (text, base) =>
-      text.replace(/url\(\s*(?:"([^"]*)"|'([^']*)'|([^"')\s]+))\s*\)/g, (whole, a, b, c) => {
-        const url = a ?? b ?? c;
-        const next = swap(url, base);
-        return next === url ? whole : 'url("' + next + '")';
-      });
-    const swapDeclarations = (style, base) => {
-      for (const name of [...style]) {
-        const value = style.getPropertyValue(name);
-        if (!value.includes("url(")) continue;
-        const next = swapUrls(value, base);
-        if (next !== value) style.setProperty(name, next, style.getPropertyPriority(name));
-      }
-    };
-    const swapRules = (rules, base) => {
-      for (const rule of rules) {
-        if (rule.style && rule.constructor.name !== "CSSFontFaceRule") swapDeclarations(rule.style, base);
-        if (rule.cssRules && !rule.styleSheet) swapRules(rule.cssRules, base);
-      }
-    };
-    const IMAGES = "img[src],img[srcset],source[src],source[srcset],input[type=image i],link[rel~=icon i],video[poster],image";
-    for (const element of document.querySelectorAll(IMAGES)) {
-      if (element.localName === "source" && element.parentNode.localName !== "picture") continue;
-      for (const name of ["src", "href", "poster", "xlink:href"]) {
-        const value = element.getAttribute(name);
-        const next = value && swap(value);
-        if (next !== value) element.setAttribute(name, next);
-      }
-      const set = element.getAttribute("srcset");
-      if (!set) continue;
-      const next = set.replace(/(^|,\s*|,)([^\s,]\S*[^\s,])/g, (_, before, url) => before + swap(url));
-      if (next !== set) element.setAttribute("srcset", next);
-    }
-    for (const element of document.querySelectorAll("[style*='url(']")) swapDeclarations(element.style);
-    eachSheet([...document.styleSheets, ...document.adoptedStyleSheets || []], (sheet) => {
-      try { swapRules(sheet.cssRules, sheet.href || document.baseURI); } catch { /* of another origin */ }
-    });
-    return count > 0;
-  };
-
-  // The stream. A page in a frame has that of the page around it.
+${CLIENT_SWAPS}  // The stream. A page in a frame has that of the page around it.
   const members = new Set();
   const tell = (events) => {
     if (!isShown()) return; // it catches up when it is shown
@@ -334,4 +243,10 @@ export const CLIENT_SCRIPT: string = String.raw`// epollet --live: this page fol
   if (document.readyState === "complete") check();
   else addEventListener("load", () => check());
 })();
-`;
+`);
+
+/** Returns `script` without lines of comments, and without the spaces at the beginnings of lines. */
+function compact(script: string): string {
+  const lines = script.split("\n").map((line) => line.trim());
+  return lines.filter((line) => line !== "" && !line.startsWith("// ")).join("\n") + "\n";
+}
