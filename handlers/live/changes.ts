@@ -113,8 +113,8 @@ export class Changes {
   }
 
   readonly #touch = (url: LiveUrl): void => {
-    if (this.#touched.size === 0) this.onTouched();
     this.#touched.add(url);
+    this.onTouched();
   };
 
   /** Marks all URLs as changed, because the directory of a root may be another one. */

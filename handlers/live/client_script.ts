@@ -1,6 +1,7 @@
 /**
  * The script of `--live`, which runs in pages.
  *
+ * It knows what the page has used from the browser's list of loaded resources, and asks the server which of that has
  * changed: after each event of the stream, when the page is shown again, and after the server was away. Before it acts, it
  * loads what has changed past the browser's cache, and asks again, until nothing was written between two answers. So a
  * burst of changes is one reload, which comes as soon as the burst is over.

@@ -110,7 +110,9 @@ class Live {
   handle(request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse> {
     const { authority, method, path } = request;
     if (!this.sites.accepts(authority)) return this.sites.handle(request, context);
-    if (isOwn(request)) return answerOwn(request, { changes: this.#changes, streams: this.#streams });
+    if (isOwn(request)) {
+      return answerOwn(request, context, { changes: this.#changes, streams: this.#streams });
+    }
     if (method !== "GET" && method !== "HEAD") return this.sites.handle(request, context);
     watches.drain(context.turn);
     this.#changes.settle(); // what has changed before the response is no change for the page

@@ -6,6 +6,7 @@
  * and no CORS field lets it read a response. DNS rebinding is refused by the host name, as for all files.
  * @module
  */
+import type { HandlerContext } from "../../server/connection/handler.ts";
 import { errorResponse } from "../../server/exchange/error_response.ts";
 import { encodeUtf8, latin1 } from "../../server/http/characters.ts";
 import { HttpError } from "../../server/http/http_error.ts";
@@ -44,6 +45,7 @@ export function isOwn({ buffer, pathStart, pathEnd }: HttpRequest): boolean {
 /** Answers a request for one of the reserved paths, whose host name is allowed. */
 export function answerOwn(
   request: HttpRequest,
+  { signal }: HandlerContext,
   { changes, streams }: { readonly changes: Changes; readonly streams: Streams },
 ): HttpResponse | Promise<HttpResponse> {
   if (!isFromHere(request)) return errorResponse(403, FIELDS);
@@ -52,7 +54,9 @@ export function answerOwn(
     case SCRIPT_PATH:
       return isRead ? SCRIPT : errorResponse(405, [["Allow", "GET, HEAD"], ...FIELDS]);
     case EVENTS_PATH:
-      return request.method === "GET" ? streams.open() : errorResponse(405, [["Allow", "GET"], ...FIELDS]);
+      return request.method === "GET"
+        ? streams.open(signal)
+        : errorResponse(405, [["Allow", "GET"], ...FIELDS]);
     case CHANGES_PATH:
       return request.method === "POST"
         ? answerQuestion(request, changes)

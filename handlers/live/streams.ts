@@ -37,8 +37,8 @@ export class Streams {
     for (const { wake } of this.#streams) wake?.();
   }
 
-  /** Returns the response with a new stream, whose first event is sent at once. */
-  open(): HttpResponse {
+  /** Returns the response with a new stream, whose first event is sent at once. It ends when `signal` is aborted. */
+  open(signal: AbortSignal): HttpResponse {
     if (this.#streams.size >= LIVE_STREAMS_MAX) [...this.#streams][0]!.end();
     let sent = -1;
     let isOpen = true;
@@ -51,6 +51,7 @@ export class Streams {
       },
     };
     this.#streams.add(stream);
+    signal.addEventListener("abort", stream.end, { once: true }); // the server is stopping
     const body = new ReadableStream<Uint8Array>({
       pull: async (controller) => {
         if (isOpen && sent === this.#news) await new Promise<void>((resolve) => stream.wake = resolve);

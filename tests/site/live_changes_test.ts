@@ -2,7 +2,9 @@
  * `--live`: which changes a page learns of, and when.
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { LIVE_WRITING_MS_MAX } from "../../handlers/site/limits.ts";
+import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { LiveSite } from "../support/live.ts";
 import { Program, Site } from "../support/program.ts";
 import { eventually } from "../support/waiting.ts";
@@ -37,6 +39,24 @@ Deno.test("a change is told once the file is complete, and of the files that cha
   assertEquals(await live.changedOf(known), ["/a.css"]);
   const { tokens } = await live.ask(known);
   assertEquals(await live.changedOf({ "/": tokens[0]!, "/a.css": tokens[1]! }), []);
+});
+
+Deno.test("each of many writes is told at once, whatever poller waits, and a server that stops ends the stream", async () => {
+  for (const poller of POLLER_NAMES) {
+    await using live = await LiveSite.start(new Site(FILES), ["--poller", poller]);
+    const known = await loaded(live, ["/a.css"]);
+    await live.listen();
+    const startMs = performance.now();
+    for (let i = 0; i < 12; i++) {
+      live.site.write("a.css", "x".repeat(i + 2));
+      await live.event();
+    }
+    assertLess(performance.now() - startMs, LIVE_WRITING_MS_MAX, `${poller}: an end of a write was missed`);
+    assertEquals(await live.changedOf(known), ["/a.css"]);
+    live.program.kill("SIGTERM");
+    await live.program.finish();
+    assertLess(performance.now() - startMs, 2 * LIVE_WRITING_MS_MAX, poller);
+  }
 });
 
 Deno.test("another file that is open for writing holds a change back, but not for long", async () => {
