@@ -85,6 +85,7 @@ Deno.test("what a reload cannot change: much of a single process, little of one 
       "errorLog",
       "https",
       "httpsPort",
+      "live",
       "redirectHttp",
       "socketMode",
       "tlsCert",
@@ -95,7 +96,7 @@ Deno.test("what a reload cannot change: much of a single process, little of one 
   );
   const alone = `
     accessLog accessLogFile acme acmeCa acmeDir acmeDirectory acmeEab acmeEmail acmeProfile acmeStaging acmeTlsAlpn
-    admin backlog coroutine errorLog handler host http2 https httpsPort listen poller port proxyProtocol
+    admin backlog coroutine errorLog handler host http2 https httpsPort listen live poller port proxyProtocol
     redirectHttp sandbox socketMode tlsCert tlsKey tlsProfile trustProxy user workers`;
   assertEquals(restartSettings(false).toSorted(), alone.trim().split(/\s+/));
 });

@@ -49,7 +49,7 @@ export const VARIABLE_NAMES: readonly string[] = words(`
   MAX_PER_IP MAX_STREAMS MIN_RECEIVE_RATE MIN_SEND_RATE NO_ACCESS_LOG_FILE NO_ACME NO_ACME_CA NO_ACME_DIR
   NO_ACME_DIRECTORY NO_ACME_EAB NO_ACME_EMAIL NO_ACME_PROFILE NO_ACME_STAGING NO_ACME_TLS_ALPN NO_ADMIN
   NO_BROWSE NO_CLEAN_URLS NO_COMPRESS NO_CONFIG NO_COROUTINE NO_CORS NO_ERROR_LOG NO_HSTS NO_HTTP2 NO_HTTPS
-  NO_HTTPS_PORT NO_LIVE NO_KEEP_ALIVE NO_PROXY_PROTOCOL NO_QUIET NO_REDIRECT_HTTP NO_SANDBOX NO_SECURITY_HEADERS
+  NO_HTTPS_PORT NO_KEEP_ALIVE NO_LIVE NO_PROXY_PROTOCOL NO_QUIET NO_REDIRECT_HTTP NO_SANDBOX NO_SECURITY_HEADERS
   NO_SPA NO_TRUST_PROXY NO_USER NO_VERBOSE POLLER PORT PRECOMPRESSED PROXY_PROTOCOL QUIET RATE RATE_BURST
   REDIRECT_HTTP ROOT SANDBOX SECURITY_HEADERS SEND_TIMEOUT SOCKET_MODE SPA TLS_CERT TLS_KEY TLS_PROFILE
   TRUST_PROXY USER VERBOSE WORKERS
@@ -71,6 +71,6 @@ export const EXPORT_NAMES: readonly string[] = words(`
   ServerLimits ServerOptions ServerSettings Session SiteArchive SiteOptions SiteSettings Snapshot
   SocketAddress Source StaticHandler StaticOptions StreamBody SystemError TargetForm Timer TlsCertificate TlsProfile TlsSettings TlsSnapshot UnixServerAddress
   Validation accept close createPoller describeErrno errnoName errorResponse explain fromFetch
-  hashPassword liveHandler listenTcp localAddress peerAddress recv requestCoroutine select send sendfile serve
+  hashPassword listenTcp liveHandler localAddress peerAddress recv requestCoroutine select send sendfile serve
   shutdownWrite sleep staticHandler
 `);
