@@ -56,4 +56,9 @@ export class Bell extends Source {
     this.#reactor.cancel(this.#timer);
     this.#reactor.retire(this);
   }
+
+  /** The loop has ended before the handler: the number of the descriptor may soon be another file's. */
+  override onClosed(): void {
+    watches.removeBell(this.fd);
+  }
 }

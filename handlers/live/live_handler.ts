@@ -60,6 +60,15 @@ export function liveHandler(options: LiveOptions): StaticHandler {
   });
 }
 
+/** What a browser shows as a page (W3C Fetch Metadata, `Sec-Fetch-Dest`). */
+const SHOWN: ReadonlySet<string> = new Set(["document", "iframe", "frame", "embed", "object"]);
+
+/** False for HTML that a script fetches, as a part of its page. Clients that do not tell get the script. */
+function isShown(request: HttpRequest): boolean {
+  const destination = request.header("sec-fetch-dest");
+  return destination === null || SHOWN.has(destination);
+}
+
 /** The statuses of responses that conditions and ranges lead to. */
 const CONDITIONAL: ReadonlySet<number> = new Set([206, 304, 412, 416]);
 
@@ -111,7 +120,11 @@ class Live {
     const { authority, method, path } = request;
     if (!this.sites.accepts(authority)) return this.sites.handle(request, context);
     if (isOwn(request)) {
-      return answerOwn(request, context, { changes: this.#changes, streams: this.#streams });
+      return answerOwn(request, context, {
+        changes: this.#changes,
+        streams: this.#streams,
+        isAttached: this.#bell !== null,
+      });
     }
     if (method !== "GET" && method !== "HEAD") return this.sites.handle(request, context);
     watches.drain(context.turn);
@@ -130,6 +143,7 @@ class Live {
     const { request, context } = asked;
     const form = formOf(response);
     if (response.status === 404) this.#missing.add(request);
+    if (!isShown(request)) return response;
     if (form === "page") return this.#show(response, asked);
     if (form === "text" && response.status >= 400 && acceptsHtml(request.header("accept"))) {
       return this.#pages.dressError(response, asked);

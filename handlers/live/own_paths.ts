@@ -42,11 +42,19 @@ export function isOwn({ buffer, pathStart, pathEnd }: HttpRequest): boolean {
   return PREFIX_BYTES.every((byte, i) => buffer[pathStart + i] === byte);
 }
 
+/** What the answers are made of. */
+export interface OwnParts {
+  readonly changes: Changes;
+  readonly streams: Streams;
+  /** False when no loop wakes the handler for events, so that pages have to ask again and again. */
+  readonly isAttached: boolean;
+}
+
 /** Answers a request for one of the reserved paths, whose host name is allowed. */
 export function answerOwn(
   request: HttpRequest,
   { signal }: HandlerContext,
-  { changes, streams }: { readonly changes: Changes; readonly streams: Streams },
+  parts: OwnParts,
 ): HttpResponse | Promise<HttpResponse> {
   if (!isFromHere(request)) return errorResponse(403, FIELDS);
   const isRead = request.method === "GET" || request.method === "HEAD";
@@ -55,11 +63,11 @@ export function answerOwn(
       return isRead ? SCRIPT : errorResponse(405, [["Allow", "GET, HEAD"], ...FIELDS]);
     case EVENTS_PATH:
       return request.method === "GET"
-        ? streams.open(signal)
+        ? parts.streams.open(signal)
         : errorResponse(405, [["Allow", "GET"], ...FIELDS]);
     case CHANGES_PATH:
       return request.method === "POST"
-        ? answerQuestion(request, changes)
+        ? answerQuestion(request, parts)
         : errorResponse(405, [["Allow", "POST"], ...FIELDS]);
     default:
       return errorResponse(404, FIELDS);
@@ -84,7 +92,10 @@ interface Question {
   readonly keys: readonly string[];
 }
 
-async function answerQuestion(request: HttpRequest, changes: Changes): Promise<HttpResponse> {
+async function answerQuestion(
+  request: HttpRequest,
+  { changes, isAttached }: OwnParts,
+): Promise<HttpResponse> {
   const { authority } = request;
   if (request.contentLength > LIVE_QUESTION_BYTES_MAX) return errorResponse(413, FIELDS);
   const { paths, baselines, keys } = toQuestion(await request.json());
@@ -96,7 +107,7 @@ async function answerQuestion(request: HttpRequest, changes: Changes): Promise<H
     isComplete: true,
     state: changes.state,
     events: changes.events,
-    isPolled: states.some(({ isCovered }) => !isCovered),
+    isPolled: !isAttached || states.some(({ isCovered }) => !isCovered),
     tokens: states.map(({ token }) => token),
     fresh: states.flatMap(({ isFresh }, i) => isFresh ? [i] : []),
     changed: states.flatMap(({ hasChanged }, i) => hasChanged ? [i] : []),

@@ -13,8 +13,12 @@ import { LIVE_POLICY_BYTES_MAX } from "../site/limits.ts";
 /** A byte order mark, white space, comments, and a document type. */
 const START = /^(?:\xef\xbb\xbf)?(?:[\t\n\f\r ]|<!--(?:>|->|[^]*?(?:-->|--!>)))*(?:<!doctype[^>]*>)?/i;
 
-/** Returns `page` with the element `script`. */
+/** The marks of UTF-16, in which the element would be no ASCII. */
+const WIDE = /^(?:\xff\xfe|\xfe\xff)/;
+
+/** Returns `page` with the element `script`; unchanged if it is in UTF-16. */
 export function withScript(page: Uint8Array<ArrayBuffer>, script: string): Uint8Array<ArrayBuffer> {
+  if (WIDE.test(latin1(page, 0, Math.min(page.length, 2)))) return page;
   const at = START.exec(latin1(page, 0, Math.min(page.length, LIVE_POLICY_BYTES_MAX)))![0].length;
   return concat([page.subarray(0, at), encodeUtf8(script), page.subarray(at)]);
 }

@@ -113,9 +113,10 @@ export class Pages {
   #othersOf(fields: Fields, { authority }: HttpRequest, { serverName }: HandlerContext): Fields {
     const origin = `${serverName === null ? "http" : "https"}://${authority ?? "localhost"}`;
     const needs = { script: origin + SCRIPT_PATH, nonce: this.#nonce, connect: origin + OWN_PREFIX };
-    return fields.filter(([name]) => !REPLACED.test(name)).map(([name, value]) =>
+    const kept = fields.filter(([name]) => !REPLACED.test(name)).map(([name, value]) =>
       [name, name.toLowerCase() === POLICY ? withRoom(value, needs) : value] as const
     );
+    return [...kept, ["Vary", "Sec-Fetch-Dest"]]; // a script that fetches the page gets it as it is
   }
 
   /** Notes once that the policy in the page `path` keeps its script from asking what has changed. */

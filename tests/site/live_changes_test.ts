@@ -3,6 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { liveHandler, serve } from "../../mod.ts";
 import { LIVE_WRITING_MS_MAX } from "../../handlers/site/limits.ts";
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { LiveSite } from "../support/live.ts";
@@ -192,6 +193,49 @@ Deno.test("after a restart a page learns what has changed meanwhile, and nothing
   assertEquals(await live.changedOf({ "/": state }), ["/"], "a state of another process says nothing");
   site.write("a.css", "new");
   assertEquals(await live.changedOf(tokens), ["/a.css"]);
+});
+
+Deno.test("after a reload of the settings, pages are told as before", async () => {
+  const site = new Site(FILES);
+  const conf = site.path("epollet.json");
+  site.write("epollet.json", JSON.stringify({ live: true }));
+  await using live = await LiveSite.start(site, ["--config", conf]);
+  const known = await loaded(live, ["/a.css"]);
+  const { tokens } = await live.ask(known);
+  site.write("epollet.json", JSON.stringify({ live: true, compress: true }));
+  live.program.kill("SIGHUP");
+  await live.program.printed(/Settings read again/);
+  await live.listen();
+  await loaded(live, ["/a.css"]);
+  assertEquals(await live.changedOf({ "/a.css": tokens[0]! }), []);
+  site.write("a.css", "changed");
+  await live.event();
+  assertEquals(await live.changedOf({ "/a.css": tokens[0]! }), ["/a.css"]);
+});
+
+Deno.test("a handler without a loop has pages ask again and again", async () => {
+  using site = new Site(FILES);
+  const files = liveHandler({ root: site.root });
+  const server = serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    handler: (request, context) => files(request, context),
+  });
+  const url = `http://127.0.0.1:${server.addr.port}/`;
+  await (await fetch(url)).text();
+  const ask = async () => {
+    const body = JSON.stringify({ paths: ["/"], baselines: [token] });
+    return await (await fetch(`${url}.epollet/changes`, { method: "POST", body })).json();
+  };
+  let token = "";
+  const first = await ask();
+  assertEquals(first.isPolled, true);
+  token = first.tokens[0];
+  assertEquals((await ask()).changed, []);
+  site.write("index.html", "changed");
+  assertEquals((await ask()).changed, [0]);
+  await server.shutdown();
+  files.close();
 });
 
 Deno.test("where the kernel reports no changes, questions look at the files of the page", async () => {

@@ -34,6 +34,13 @@ Deno.test("the script stands behind the document type, whatever comes before tha
   }
 });
 
+Deno.test("a page in UTF-16 stays as it is", () => {
+  for (const start of [[0xff, 0xfe], [0xfe, 0xff]]) {
+    const page = Uint8Array.of(...start, 0x3c, 0);
+    assertEquals(withScript(page, "[script]"), page);
+  }
+});
+
 Deno.test("a policy gets room for the script, and for nothing else", () => {
   const needs = { script: "http://h/.epollet/live.js", nonce: "n", connect: "http://h/.epollet/" };
   const rows: [policy: string, changed: string][] = [
@@ -107,6 +114,10 @@ Deno.test("each page gets the script, with its length, to HEAD too; no other fil
   for (const target of ["/a.css", "/d/file.txt"]) {
     assertEquals((await served.ask(get(target))).text.includes("epollet"), false);
   }
+  // HTML that a script fetches is a part of its page.
+  const part = await served.ask(get("/", "Sec-Fetch-Dest: empty"));
+  assertEquals([part.text, part.fields.vary], [PAGE, "Accept-Encoding"]);
+  assertMatch((await served.ask(get("/", "Sec-Fetch-Dest: iframe"))).text, SCRIPT);
   assertEquals((await served.ask(get("/", "Accept-Encoding: gzip", "Accept: application/json"))).status, 200);
 });
 

@@ -5,13 +5,7 @@
  * list of watched names, and an event goes to all of them.
  * @module
  */
-import {
-  EPOLL_CTL_ADD,
-  EPOLL_CTL_DEL,
-  EPOLLIN,
-  IN_CLOSE_WRITE,
-  IN_IGNORED,
-} from "../../../ffi/libc/constants.ts";
+import { EPOLL_CTL_ADD, EPOLLIN, IN_CLOSE_WRITE, IN_IGNORED } from "../../../ffi/libc/constants.ts";
 import { describeErrno, EAGAIN, ENOSPC } from "../../../ffi/libc/errno.ts";
 import {
   type FileName,
@@ -81,10 +75,9 @@ class Watches {
     if (this.#inotify >= 0) epollControl(bell, EPOLL_CTL_ADD, this.#inotify, EPOLLIN);
   }
 
+  /** Forgets `bell`, which its owner closes. */
   removeBell(bell: number): void {
-    if (this.#bells.delete(bell) && this.#inotify >= 0) {
-      epollControl(bell, EPOLL_CTL_DEL, this.#inotify, 0);
-    }
+    this.#bells.delete(bell);
   }
 
   /** Removes a tree. The last one closes the inotify instance. */
