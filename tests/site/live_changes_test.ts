@@ -7,7 +7,7 @@ import { liveHandler, serve } from "../../mod.ts";
 import { LIVE_WRITING_MS_MAX } from "../../handlers/site/limits.ts";
 import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { LiveSite } from "../support/live.ts";
-import { Program, Site } from "../support/program.ts";
+import { Site } from "../support/program.ts";
 import { eventually } from "../support/waiting.ts";
 
 const FILES = {
@@ -133,8 +133,7 @@ Deno.test("a rewrite, a clean URL, a redirect and an application's page change w
       redirects: [{ source: "/old", destination: "/d/page", status: 302 }],
     }),
   );
-  const program = await Program.start(site.root, ["--config", site.path("epollet.json"), "--live"]);
-  await using live = Object.assign(await LiveSite.start(new Site(FILES)), { program });
+  await using live = await LiveSite.start(site, ["--config", site.path("epollet.json")]);
   const known = await loaded(live, ["/styles/a", "/d/page", "/old", "/users/7", "/"]);
   const change = async (name: string) => {
     site.write(name, `changed ${name}`);
@@ -143,7 +142,6 @@ Deno.test("a rewrite, a clean URL, a redirect and an application's page change w
   assertEquals(await change("a.css"), ["/styles/a"]);
   assertEquals(await change("d/page.html"), ["/styles/a", "/d/page", "/old"]);
   assertEquals(await change("app.html"), ["/styles/a", "/d/page", "/old", "/users/7"]);
-  site[Symbol.dispose]();
 });
 
 Deno.test("a root that is removed and made again, and one that is a link, are followed in the sandbox", async () => {
