@@ -162,11 +162,10 @@ export class Changes {
   #look(url: LiveUrl, next = this.#last + 1): void {
     const before = url.token;
     const { changes } = url;
-    const hasOtherEntries = changes.has("entries");
     if (!changes.has("name")) url.lookAgain();
     if (changes.has("name") || (!url.isCovered && url.token !== before)) this.#resolve(url);
     changes.clear();
-    if (url.token === before && !hasOtherEntries) return;
+    if (url.token === before) return;
     url.changedIn = this.#last = next;
     this.#hasNews = true;
   }

@@ -28,6 +28,8 @@ export class LiveUrl implements Listener {
   readonly changes: Set<Change> = new Set();
   readonly #onTouched: (url: LiveUrl) => void;
   #dependencies: Dependencies | null = null;
+  /** Counts changes of the entries of a directory that is listed: most of them do not show in its own state. */
+  #entryChanges = 0;
   #tree: ChangeTree | null = null;
   readonly #nodes: WatchedName[] = [];
 
@@ -64,7 +66,7 @@ export class LiveUrl implements Listener {
         this.isCovered = watched.every(({ isCovered }) => isCovered);
       }
       // Watched first, then looked at: what has changed since the look-up shows here, and every later change is an event.
-      const before = tokenOf(dependencies, (index) => seen[index]!.status?.identity ?? null);
+      const before = this.#tokenOf((index) => seen[index]!.status?.identity ?? null);
       this.lookAgain();
       if (this.token === before) return;
     }
@@ -73,10 +75,20 @@ export class LiveUrl implements Listener {
   /** Sets the token to the state of the files now. */
   lookAgain(): void {
     const { root, seen } = this.#dependencies!;
-    this.token = tokenOf(this.#dependencies!, (index) => {
+    if (this.changes.has("entries")) this.#entryChanges++;
+    this.changes.delete("entries");
+    this.token = this.#tokenOf((index) => {
       const found = root.look(seen[index]!.path, status);
       return found === "file" ? status.identity : null;
     });
+  }
+
+  /** `identityOf` returns the state of the file at the path with this index; null when no file is there. */
+  #tokenOf(identityOf: (index: number) => string | null): string {
+    const { seen, listed, root } = this.#dependencies!;
+    const states = seen.map((_, index) => identityOf(index) ?? "-");
+    if (listed !== null) states.push(`${directoryIdentity(root, listed)} ${this.#entryChanges}`);
+    return hash(states.join("\n"));
   }
 
   /** Ends all watches. */
@@ -88,13 +100,6 @@ export class LiveUrl implements Listener {
 
 /** A URL whose files change all the time is looked up again with the next event. */
 const RESOLVE_TRIES_MAX = 3;
-
-/** `identityOf` returns the state of the file at the path with this index; null when no file is there. */
-function tokenOf({ seen, listed, root }: Dependencies, identityOf: (index: number) => string | null): string {
-  let text = seen.map((_, index) => identityOf(index) ?? "-").join("\n");
-  if (listed !== null) text += `\n${directoryIdentity(root, listed)}`;
-  return hash(text);
-}
 
 function directoryIdentity(root: Dependencies["root"], names: readonly string[]): string {
   const bytes = Uint8Array.from(`${names.join("/") || "."}\0`, (character) => character.charCodeAt(0));

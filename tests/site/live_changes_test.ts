@@ -115,9 +115,12 @@ Deno.test("new, renamed and removed files, links and directories change what dep
     }
     for (const [name, content] of Object.entries(FILES)) live.site.write(name, content);
     const known = await loaded(live, ["/a.css", "/b.css", "/d/page.html", "/d/list/", "/new.js"]);
-    assertEquals(await live.changedOf(known), [], `${what}: before`);
+    const { changed: before, tokens } = await live.ask(known);
+    assertEquals(before, [], `${what}: before`);
     change(live.site);
     assertEquals(await live.changedOf(known), changed, what);
+    const byToken = Object.fromEntries(Object.keys(known).map((path, i) => [path, tokens[i]!]));
+    assertEquals(await live.changedOf(byToken), changed, `${what}: by tokens`);
   }
   await live[Symbol.asyncDispose]();
 });
