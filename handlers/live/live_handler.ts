@@ -152,9 +152,9 @@ class Live {
     if (!isPart && form !== "compressed page") return response;
     // What the site has chosen holds for a page without the script. So it is asked for the whole page.
     const choose = (whole: HttpResponse) => {
-      const [used, unused] = formOf(whole) === "page" ? [whole, response] : [response, whole];
-      unused.discard();
-      return used === whole ? this.#show(whole, asked) : response;
+      const isPage = formOf(whole) === "page";
+      if (whole !== response) (isPage ? response : whole).discard();
+      return isPage ? this.#show(whole, asked) : response;
     };
     const whole = this.sites.handle(plainRequest(request), context);
     return whole instanceof Promise ? whole.then(choose) : choose(whole);

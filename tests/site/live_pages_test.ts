@@ -9,7 +9,7 @@ import { encodeUtf8 } from "../../server/http/characters.ts";
 import { LiveSite } from "../support/live.ts";
 import { Site } from "../support/program.ts";
 import { ServedSite } from "../support/served_site.ts";
-import { exchange, get, head } from "../support/wire.ts";
+import { curl, exchange, get, head } from "../support/wire.ts";
 
 const SCRIPT = /<script src="\/\.epollet\/live\.js" data-state="[\w.]+"(?: nonce="[\w-]+")?><\/script>/;
 const PAGE = "<!doctype html>\n<html><title>page</title><p>text";
@@ -153,6 +153,19 @@ Deno.test("a page without the script is never confirmed, and conditions and rang
   const changed = await ask(`If-None-Match: ${etag}`);
   assertEquals(changed.status, 200);
   assert(changed.text.endsWith("!"));
+});
+
+Deno.test("over HTTP/2 a page gets the script, too, whatever the request prefers or has", async () => {
+  await using live = await LiveSite.start(new Site(FILES), ["--compress"]);
+  const ask = (...lines: string[]) =>
+    curl("-i", "--http2-prior-knowledge", ...lines.flatMap((line) => ["-H", line]), live.urlOf("/"));
+  const whole = ask();
+  const [, etag, own] = /^etag: ("([^"]*)-live[^"]*")\r/m.exec(whole)!;
+  assertMatch(whole, /^HTTP\/2 200/);
+  assertMatch(ask("Accept-Encoding: gzip, br"), SCRIPT);
+  assertMatch(ask(`If-None-Match: "${own}"`), SCRIPT);
+  assertMatch(ask(`If-None-Match: ${etag}`), /^HTTP\/2 304/);
+  assertMatch(ask("Range: bytes=0-20"), /^HTTP\/2 206[^]*\n<!doctype html><scrip$/);
 });
 
 Deno.test("policies of the site's settings get a nonce, which the element has; a policy in a page is noted", async () => {
