@@ -87,7 +87,10 @@ export const CLIENT_SCRIPT: string = compact(String.raw`// epollet --live: this 
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ keys, paths: names, baselines: names.map((path) => baselineOf(path, paths.get(path).startMs)) }),
     });
-    if (!response.ok) throw new Error(String(response.status));
+    if (!response.ok) {
+      console.warn("epollet --live: the server does not tell what has changed: " + await response.text());
+      throw new Error(String(response.status));
+    }
     const reply = await response.json();
     const named = (list = []) => list.map((i) => names[i]);
     return { ...reply, paths, names, askedMs, changed: named(reply.changed), fresh: named(reply.fresh) };
@@ -179,9 +182,12 @@ ${CLIENT_SWAPS}  // The stream. A page in a frame has that of the page around it
     };
     source.onerror = () => {
       close();
-      retryTimer = setTimeout(retry, retryMs);
-      retryMs = Math.min(retryMs * 1.5, 3000);
+      retryLater();
     };
+  };
+  const retryLater = () => {
+    retryTimer = setTimeout(retry, retryMs);
+    retryMs = Math.min(retryMs * 1.5, 3000);
   };
   const close = () => {
     clearTimeout(retryTimer);
@@ -190,14 +196,12 @@ ${CLIENT_SWAPS}  // The stream. A page in a frame has that of the page around it
   };
   const retry = async () => {
     try {
-      const { ok } = await fetch(OWN + "live.js", { method: "HEAD", cache: "no-store" });
+      const { ok, status } = await fetch(OWN + "live.js", { method: "HEAD", cache: "no-store" });
       if (!isLeading) return;
-      if (ok) open(); // another server than this one has no such script: no more is asked of it
-    } catch {
-      if (!isLeading) return;
-      retryTimer = setTimeout(retry, retryMs);
-      retryMs = Math.min(retryMs * 1.5, 3000);
-    }
+      if (ok) return open();
+      if (status < 500) return; // a server without --live: no more is asked of it
+    } catch { /* no server */ }
+    if (isLeading) retryLater();
   };
 
   const isShown = () => document.visibilityState === "visible";

@@ -55,7 +55,7 @@ export function dependenciesOf(path: string, parts: DependencyParts): Dependenci
   const guards = new Set<string>();
   let target: string | null = path;
   for (let hops = 0; target !== null && hops < REDIRECTS_FOLLOWED_MAX; hops++) {
-    const bytes = encodeUtf8(target);
+    const bytes = Uint8Array.from(target, (character) => character.charCodeAt(0)); // as it was received
     const resolved = resolvePath(bytes, 0, bytes.length);
     target = null;
     if (typeof resolved === "number") break;

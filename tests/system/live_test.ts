@@ -133,12 +133,15 @@ Deno.test("a page comes back after a restart, a frame reloads alone, and hidden 
   const browser = await findBrowser();
   if (browser === null) return;
   const site = new Site({
-    "index.html": `<!doctype html><p>outer<input id=input><iframe src=inner.html></iframe>`,
+    "index.html":
+      "<!doctype html><script src=app.js></script><p>outer<input id=input><iframe src=inner.html></iframe>",
+    "app.js": "window.app = 1",
     "inner.html": "<!doctype html><p>inner",
     "tab.html": "<!doctype html><p>tab",
   });
   const port = freePort();
-  let live = await LiveSite.start(site, [], site.root, port);
+  const args = ["--cache-control", "max-age=3600"]; // by which a reload would take the browser's copy of a script
+  let live = await LiveSite.start(site, args, site.root, port);
   await using page = await opened(browser, live, ["--disable-popup-blocking"]);
   const inner = `document.querySelector("iframe").contentDocument.body.textContent`;
   const typed = `document.getElementById("input")?.value`;
@@ -155,14 +158,18 @@ Deno.test("a page comes back after a restart, a frame reloads alone, and hidden 
   await page.evaluate("tabs.splice(1).forEach((tab) => tab.close()); 0");
   await page.until(`tabs[0].document.body?.textContent === "new"`);
   await page.evaluate("tabs[0].close(); 0");
+  site.write("app.js", "window.app = 2");
+  await page.until("window.app === 2");
+  await untilSettled(page);
+  await page.evaluate(`document.getElementById("input").value = "typed"`);
 
   await live.program[Symbol.asyncDispose]();
-  live = await LiveSite.start(site, [], site.root, port);
+  live = await LiveSite.start(site, args, site.root, port);
   await sleep(1500); // the page is connected again, and has nothing to do
   assertEquals(await page.evaluate(typed), "typed");
   await live.program[Symbol.asyncDispose]();
   site.write("index.html", "<!doctype html><p>later");
-  live = await LiveSite.start(site, [], site.root, port);
+  live = await LiveSite.start(site, args, site.root, port);
   await page.until(`document.body?.textContent === "later"`);
   await live[Symbol.asyncDispose]();
 });
