@@ -41,9 +41,12 @@ export class Missing {
   }
 }
 
+/** True for a page that is opened, also by a link; false for one in a frame, which is a resource of the page around it. */
 function isNavigation(request: HttpRequest): boolean {
   const mode = request.header("sec-fetch-mode");
-  return mode === null ? request.header("referer") === null : mode === "navigate";
+  if (mode === null) return request.header("referer") === null;
+  const destination = request.header("sec-fetch-dest");
+  return mode === "navigate" && (destination === null || destination === "document");
 }
 
 /** Returns the path and query of the page or style sheet that asks; empty when only its site is known; null for others. */

@@ -146,6 +146,7 @@ Deno.test("what is missing for a page is a line in the terminal, once for each l
   await miss("/by-curl.png");
   await miss("/elsewhere.png", "Referer: http://other.example/");
   await miss("/followed", `Referer: ${page}`, "Sec-Fetch-Mode: navigate");
+  await miss("/frame", `Referer: ${page}`, "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe");
   await miss("/unnamed.js", "Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: cors");
   await load();
   await miss("/no.png", `Referer: ${page}`, "Sec-Fetch-Mode: no-cors");
@@ -153,6 +154,7 @@ Deno.test("what is missing for a page is a line in the terminal, once for each l
   assertEquals(program.stdout.match(/^404 .*$/gm), [
     "404 /no.png, used by /?x",
     "404 /b.woff, used by /a.css",
+    "404 /frame, used by /?x",
     "404 /unnamed.js",
     "404 /no.png, used by /?x",
   ]);
