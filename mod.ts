@@ -54,6 +54,7 @@ export type {
 
 // Handlers, protocols and coroutines
 
+export { liveHandler, type LiveOptions } from "./handlers/live/live_handler.ts";
 export { type StaticHandler, staticHandler, type StaticOptions } from "./handlers/static.ts";
 export type { SiteOptions } from "./handlers/site/settings/site_options.ts";
 export type {

@@ -16,6 +16,7 @@ import { AllowedHosts, hostOf, nameOf } from "./hosts/allowed_hosts.ts";
 import type { Answer } from "./site/cache/resource.ts";
 import { contentKeyOf, ContentSource } from "./site/content/content_source.ts";
 import { describeGeneration } from "./site/content/generations.ts";
+import type { Dependencies } from "./site/dependencies.ts";
 import { Site } from "./site/site.ts";
 import {
   checkSiteOptions,
@@ -154,6 +155,8 @@ export class Sites {
   #isClosed = false;
   /** The counters of sites that were replaced. */
   #past = EMPTY;
+  /** How often the directory of a root was replaced by another one. */
+  replacements = 0;
 
   /** @throws {TypeError | SystemError} as {@linkcode staticHandler} */
   constructor(options: StaticOptions) {
@@ -241,10 +244,7 @@ export class Sites {
     this.#looks = true;
     setTimeout(() => {
       this.#looks = false;
-      if (this.#isClosed) return;
-      for (const shared of this.#shared.values()) {
-        if (shared.content.way?.isSame(NaN) === false) this.#replace(shared);
-      }
+      if (!this.#isClosed) this.lookAtRoots();
     });
   }
 
@@ -279,9 +279,33 @@ export class Sites {
   }
 
   #mountedSiteOf(request: HttpRequest, trace: Trace | null): MountedSite {
-    const name = nameOf(hostOf(request.authority ?? ""), this.#hosts);
+    const name = this.hostOf(request.authority);
     trace?.("host", name ?? "has no settings of its own: the default site");
     return name === null ? this.#default : this.#hosts.get(name)!;
+  }
+
+  /** Returns the entry of `hosts` that requests for `authority` belong to; null for the default site. */
+  hostOf(authority: string | null): string | null {
+    return this.#hosts.size === 0 ? null : nameOf(hostOf(authority ?? ""), this.#hosts);
+  }
+
+  /** Returns whether requests for `authority` are answered (`allowedHosts`). */
+  accepts(authority: string | null): boolean {
+    return this.#allowed?.accepts(authority) !== false;
+  }
+
+  /** Returns what a response for `path` depends on, at the entry `host` of `hosts`; null: of the default site. */
+  dependencies(host: string | null, path: string): Dependencies {
+    return (host === null ? this.#default : this.#hosts.get(host)!).site.dependencies(path);
+  }
+
+  /** Replaces the sites of roots to whose path another directory has come. */
+  lookAtRoots(): void {
+    for (const shared of this.#shared.values()) {
+      const { way } = shared.content;
+      way?.doubt();
+      if (way?.isSame(NaN) === false) this.#replace(shared);
+    }
   }
 
   /**
@@ -304,6 +328,7 @@ export class Sites {
       shared.content = content;
       const { generation } = content;
       if (generation !== null) this.#onWarning(describeGeneration(generation));
+      this.replacements++;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       if (shared.content.way?.settle() !== true) return;

@@ -151,6 +151,7 @@ export class Server {
         onDrained: () => this.#continues || this.#end(),
         onError: (message) => this.#logError(message),
       });
+      handlerOf(options).attach?.(reactor);
     } catch (error) {
       reactor.close(); // this also closes the sockets of the group
       removeSocketFiles(opened);
@@ -278,7 +279,10 @@ export class Server {
     const { handler, keepAlive = true } = settings;
     this.#reactor.post(() => {
       const context = this.#context;
-      if (handler !== undefined) context.handler = this.#guard(handler);
+      if (handler !== undefined) {
+        handler.attach?.(this.#reactor);
+        context.handler = this.#guard(handler);
+      }
       if (!isSameForAddresses(limits, context.limits)) {
         context.addressLimits = AddressLimits.for(limits, this.#networkOf);
       }

@@ -20,6 +20,7 @@ import {
   O_DIRECTORY,
   O_NOFOLLOW,
   O_NONBLOCK,
+  O_PATH,
   O_RDONLY,
 } from "../libc/constants.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
@@ -48,12 +49,18 @@ export function inotifyCreate(): number {
 /**
  * Watches the file that `fd` refers to, through its entry in /proc, so that no path is resolved again. A watch on a
  * directory reports changes to its entries and to itself; a watch on a file reports changes to its content and its
- * links. Returns a watch descriptor, or −errno: −ENOSPC if the user's limit (max_user_watches) is reached, −ENOENT if
- * /proc is not mounted.
+ * links, and `alsoMask` adds other events to both. Returns a watch descriptor, or −errno: −ENOSPC if the user's limit
+ * (max_user_watches) is reached, −ENOENT if /proc is not mounted.
  */
-export function inotifyWatch(inotify: number, fd: number, isDirectory: boolean): number {
+export function inotifyWatch(
+  inotify: number,
+  fd: number,
+  isDirectory: boolean,
+  alsoMask: number = 0,
+): number {
   const path = cString(`/proc/self/fd/${fd}`);
-  return result(libc.inotify_add_watch(inotify, path, isDirectory ? DIRECTORY_MASK : FILE_MASK));
+  const mask = (isDirectory ? DIRECTORY_MASK : FILE_MASK) | alsoMask;
+  return result(libc.inotify_add_watch(inotify, path, mask));
 }
 
 /** Removes a watch: 0 or −errno. */
@@ -115,5 +122,17 @@ export function openDirectoryBelow(root: number, names: readonly FileName[], dep
     libc.close(fd);
     fd = next;
   }
+  return fd;
+}
+
+/**
+ * Opens the file or directory at `names` below `root` with O_PATH, which has no effect on a FIFO or a device. Returns a
+ * descriptor, or −errno. No symbolic link is followed; a link at the end is opened itself.
+ */
+export function openNameBelow(root: number, names: readonly FileName[]): number {
+  const parent = openDirectoryBelow(root, names, Math.max(names.length - 1, 0));
+  if (parent < 0 || names.length === 0) return parent;
+  const fd = result(libc.openat(parent, cName(names.at(-1)!), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0));
+  libc.close(parent);
   return fd;
 }

@@ -194,6 +194,7 @@ export const IN_NONBLOCK = 0x800;
 export const IN_CLOEXEC = 0x80000;
 export const IN_MODIFY = 0x2;
 export const IN_ATTRIB = 0x4;
+export const IN_CLOSE_WRITE = 0x8;
 export const IN_MOVED_FROM = 0x40;
 export const IN_MOVED_TO = 0x80;
 export const IN_CREATE = 0x100;
@@ -203,6 +204,7 @@ export const IN_MOVE_SELF = 0x800;
 export const IN_UNMOUNT = 0x2000;
 export const IN_Q_OVERFLOW = 0x4000;
 export const IN_IGNORED = 0x8000;
+export const IN_ISDIR = 0x40000000;
 export const IN_ONLYDIR = 0x1000000;
 
 // statfs(2), ioctl_iflags(2)

@@ -158,3 +158,28 @@ export const FOLDER_WAIT_MS_MAX = 10_000;
 export const FOLDER_PAUSE_MS = 100;
 /** Names in the note about files that an archive lacks. Of others it has the number. */
 export const FOLDER_NOTE_NAMES_MAX = 1000;
+
+// --live
+
+/** Redirects that are followed to find out what a URL depends on. */
+export const REDIRECTS_FOLLOWED_MAX = 5;
+/** URLs whose files are watched for `--live`. Beyond it, the URL that was first asked for is forgotten. */
+export const LIVE_URLS_MAX = 16_384;
+/** URLs of one page that are compared. */
+export const LIVE_PAGE_URLS_MAX = 10_000;
+/** Bytes of a page's list of its URLs. */
+export const LIVE_QUESTION_BYTES_MAX: number = MIB;
+/** Event streams for `--live`. Beyond it, the oldest one ends. */
+export const LIVE_STREAMS_MAX = 256;
+/**
+ * For this long, a file that is open for writing holds back a reload for changes of other files. A file that stays open
+ * for longer, such as a log, is reported once it is closed.
+ */
+export const LIVE_WRITING_MS_MAX = 2000;
+/** Pages whose missing resources are listed, and resources of one page. */
+export const LIVE_MISSING_PAGES_MAX = 256;
+export const LIVE_MISSING_OF_PAGE_MAX = 100;
+/** Bytes of the largest page that gets the script. */
+export const LIVE_PAGE_BYTES_MAX: number = 64 * MIB;
+/** Bytes at the beginning of a page in which a policy (`<meta http-equiv>`) is looked for. */
+export const LIVE_POLICY_BYTES_MAX: number = 64 * KIB;

@@ -15,6 +15,7 @@ import { Compressor } from "./responses/compressor.ts";
 import { ErrorPages, HIDDEN, MALFORMED, reasonOf } from "./responses/error_pages.ts";
 import { FieldPolicy } from "./rules/field_policy.ts";
 import { FileCache } from "./cache/file_cache.ts";
+import { type Dependencies, dependenciesOf } from "./dependencies.ts";
 import type { Trace, Validation } from "./settings/site_options.ts";
 import { Forms } from "./responses/forms.ts";
 import { Authorization } from "./authorization.ts";
@@ -132,6 +133,18 @@ export class Site {
     if (this.#pending > 0 || !this.#isOpen) return;
     this.#isOpen = false;
     this.#origin.release();
+  }
+
+  /** Returns what a response for `path` depends on, for `--live`. */
+  dependencies(path: string): Dependencies {
+    return dependenciesOf(path, {
+      root: this.#root,
+      tree: this.#tree,
+      settings: this.#settings,
+      rules: this.#rules,
+      locator: this.#locator,
+      authorization: this.#authorization,
+    });
   }
 
   /** Answers `http`. `trace` records why; null while the site serves. */

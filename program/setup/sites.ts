@@ -18,6 +18,7 @@ import type { CacheSnapshot } from "../../server/metrics/statistics.ts";
 import { type ConfigPath, placeOf, placeOfRule } from "../config/config_place.ts";
 import { onlyOverTls, withHsts } from "./hsts.ts";
 import { checkSites } from "./local_certificate.ts";
+import { checkLive, openLive } from "./live.ts";
 import { ownNames } from "./local_names.ts";
 import { withPoller } from "./poller_field.ts";
 import { withRoot } from "./root_certificate.ts";
@@ -100,8 +101,12 @@ export async function openSites(
     HELD_BODY_BYTES_MAX,
   );
   if (command.handler !== "static") return null;
+  checkLive(command);
   checkSites(command);
-  const site = await withSites(command, () => staticHandler(siteOptionsOf(command, listening, onWarning)));
+  const site = await withSites(command, () => {
+    const options = siteOptionsOf(command, listening, onWarning);
+    return command.live ? openLive(options, command) : staticHandler(options);
+  });
   if (command.https) return withRoot(site);
   return command.hsts === null ? site : onlyOverTls(site, command.hsts);
 }
@@ -171,7 +176,8 @@ export class CurrentSite {
   /** A handler that always calls the current sites, for code that keeps its handler across reloads. */
   get handler(): Handler {
     const handler: Handler = (request, context) => this.#site(request, context);
-    return Object.assign(handler, { ignoresBodies: true });
+    const { ignoresBodies = true, attach } = this.#site;
+    return Object.assign(handler, attach === undefined ? { ignoresBodies } : { ignoresBodies, attach });
   }
 
   /** Installs `site` and returns the previous one, which is still open. */

@@ -8,6 +8,7 @@ import type { Fields } from "../http/field_lines.ts";
 import type { HttpRequest } from "../http/request.ts";
 import type { HttpResponse } from "../http/response.ts";
 import type { Forwarded } from "../clients/forwarded.ts";
+import type { Reactor } from "../loop/reactor.ts";
 
 /** Further information for a handler about the request. */
 export interface HandlerContext {
@@ -80,4 +81,6 @@ export interface Handler {
   (request: HttpRequest, context: HandlerContext): HttpResponse | Promise<HttpResponse>;
   /** True if request bodies are to be read and dropped before the handler is called. */
   readonly ignoresBodies?: boolean;
+  /** Called with the loop of the server that calls the handler from now on, for a handler that has sources of its own. */
+  readonly attach?: (reactor: Reactor) => void;
 }

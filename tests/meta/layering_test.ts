@@ -54,6 +54,7 @@ const FOLDERS: readonly string[] = [
   "handlers/site/responses",
   "handlers/site",
   "handlers",
+  "handlers/live",
   "handlers/admin",
   "program/config/settings",
   "program/config/flags",

@@ -23,6 +23,12 @@ const OWN = "tests/meta/tidy_test.ts";
 const LINES_MAX = 335;
 /** Limits that count things, and are named after these. */
 const COUNTS = [
+  "REDIRECTS_FOLLOWED_MAX",
+  "LIVE_URLS_MAX",
+  "LIVE_PAGE_URLS_MAX",
+  "LIVE_STREAMS_MAX",
+  "LIVE_MISSING_PAGES_MAX",
+  "LIVE_MISSING_OF_PAGE_MAX",
   "STREAMS_MAX",
   "STREAMS_MOST",
   "CONTINUATIONS_MAX",

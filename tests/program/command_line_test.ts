@@ -310,6 +310,7 @@ Deno.test("an unknown flag of another server names ours; when no flag is near, n
     const flag of [
       "--directory",
       "--watch",
+      "--livereload",
       "--silent",
       "--not-found",
       "--single",

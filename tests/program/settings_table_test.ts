@@ -85,6 +85,7 @@ Deno.test("what a reload cannot change: much of a single process, little of one 
       "errorLog",
       "https",
       "httpsPort",
+      "live",
       "nextPort",
       "open",
       "qr",
@@ -98,7 +99,7 @@ Deno.test("what a reload cannot change: much of a single process, little of one 
   );
   const alone = `
     accessLog accessLogFile acme acmeCa acmeDir acmeDirectory acmeEab acmeEmail acmeProfile acmeStaging acmeTlsAlpn
-    admin backlog coroutine errorLog handler host http2 https httpsPort listen nextPort open poller port
+    admin backlog coroutine errorLog handler host http2 https httpsPort listen live nextPort open poller port
     proxyProtocol qr redirectHttp sandbox socketMode tlsCert tlsKey tlsProfile trustProxy user workers`;
   assertEquals(restartSettings(false).toSorted(), alone.trim().split(/\s+/));
 });

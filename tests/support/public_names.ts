@@ -23,9 +23,7 @@ export const KEY_NAMES: readonly string[] = words(`
   acme.profile acme.staging acme.tlsAlpn admin allowedHosts archive archiveSize auth backlog bodyTimeout browse cacheControl cacheFileSize cacheSize cacheValidate cleanUrls compress coroutine cors dev errorLog errorPages etag
   gracePeriod handler handshakeTimeout headTimeout headers host hosts http2 https index keepAlive
   keepAliveTimeout listen live maxBody maxConnections maxFields maxHead maxPerIp maxStreams minReceiveRate
-  minSendRate nextPort open poller port precompressed proxyProtocol qr rate rateBurst redirects rewrites
-  root sandbox securityHeaders sendTimeout socketMode spa tls.cert tls.hsts tls.key tls.port tls.profile
-  tls.redirectHttp trustProxy user workers
+  minSendRate nextPort open poller port precompressed proxyProtocol qr rate rateBurst redirects rewrites root sandbox securityHeaders sendTimeout socketMode spa tls.cert tls.hsts tls.key tls.port tls.profile tls.redirectHttp trustProxy user workers
 `);
 
 /** Variables of the environment, without `EPOLLET_`. */
@@ -42,7 +40,7 @@ export const EXPORT_NAMES: readonly string[] = words(`
   EPOLLWRBAND EPOLLWRNORM Epoll ErrorListener EtagMode Expiring FD_SETSIZE FetchAddress FetchHandler
   FetchInfo FetchOptions FetchTcpAddress FetchUnixAddress Fields FileBody FileBodyInit
    FileDescriptorLike Forwarded Handler HandlerContext HasFileno HeaderRule HeadsSnapshot Http2Snapshot HttpClock
-   HttpError HttpRequest HttpResponse HttpVersion Interest ListenOptions ListeningSocket LogFile LogFormatName
+   HttpError HttpRequest HttpResponse HttpVersion Interest ListenOptions ListeningSocket LiveOptions LogFile LogFormatName
   LogTarget OpensslMissing POLLERR POLLER_NAMES POLLHUP POLLIN POLLMSG POLLNVAL POLLOUT POLLPRI POLLRDBAND POLLRDHUP
   POLLRDNORM POLLWRBAND POLLWRNORM Peer Poll Poller PollerName PrecompressedMode Protocol Rate Reactor
   Readiness ReadyList Reconfiguration RedirectRule RequestBody RequestExchange ResponseOptions RewriteRule Scheme SecondService
@@ -50,6 +48,6 @@ export const EXPORT_NAMES: readonly string[] = words(`
   ServerLimits ServerOptions ServerSettings Session SiteArchive SiteOptions SiteSettings Snapshot
   SocketAddress Source StaticHandler StaticOptions StreamBody SystemError TargetForm Timer TlsCertificate TlsProfile TlsSettings TlsSnapshot UnixServerAddress
   Validation accept close createPoller describeErrno errnoName errorResponse explain fromFetch
-  hashPassword listenTcp localAddress peerAddress recv requestCoroutine select send sendfile serve
+  hashPassword listenTcp liveHandler localAddress peerAddress recv requestCoroutine select send sendfile serve
   shutdownWrite sleep staticHandler
 `);

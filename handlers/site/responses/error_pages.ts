@@ -10,7 +10,7 @@ import type { FallbackFiles } from "./fallback_files.ts";
 import type { Fallback, SiteRequest } from "./site_request.ts";
 
 /** The pages of statuses for which the settings name none. */
-const DEFAULT_PAGES: Readonly<Record<number, string>> = { 404: "/404.html" };
+export const DEFAULT_PAGES: Readonly<Record<number, string>> = { 404: "/404.html" };
 
 /** The trace of a path that has a hidden name. */
 export const HIDDEN = "a name begins with a dot (only /.well-known/ is served)";

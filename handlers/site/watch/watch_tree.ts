@@ -11,7 +11,13 @@
  * files behind a symbolic link, directories that ignore case, and everything beyond the user's limit of watches.
  * @module
  */
-import { IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO } from "../../../ffi/libc/constants.ts";
+import {
+  IN_CLOSE_WRITE,
+  IN_CREATE,
+  IN_DELETE,
+  IN_MOVED_FROM,
+  IN_MOVED_TO,
+} from "../../../ffi/libc/constants.ts";
 import { listNames } from "../../../ffi/file/directory.ts";
 import { comparesBytes, reportsChanges } from "../../../ffi/file/file_system.ts";
 import { type FileName, openDirectoryBelow } from "../../../ffi/file/inotify.ts";
@@ -244,6 +250,7 @@ export class WatchTree implements Watcher {
   }
 
   onEvent(watched: WatchedName, mask: number, name: FileName): void {
+    if (mask & IN_CLOSE_WRITE) return; // reported for `--live`; the write itself was reported before
     if (watched.listener !== null) return watched.listener(mask);
     if (name === "") return this.#drop(watched);
     if (watched.names !== null) this.#rename(watched, watched.names, mask, name);

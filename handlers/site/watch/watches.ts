@@ -5,7 +5,7 @@
  * list of watched names, and an event goes to all of them.
  * @module
  */
-import { IN_IGNORED } from "../../../ffi/libc/constants.ts";
+import { EPOLL_CTL_ADD, EPOLLIN, IN_CLOSE_WRITE, IN_IGNORED } from "../../../ffi/libc/constants.ts";
 import { describeErrno, EAGAIN, ENOSPC } from "../../../ffi/libc/errno.ts";
 import {
   type FileName,
@@ -14,6 +14,7 @@ import {
   inotifyUnwatch,
   inotifyWatch,
 } from "../../../ffi/file/inotify.ts";
+import { epollControl } from "../../../ffi/libc/multiplexers.ts";
 import { close } from "../../../ffi/socket/socket.ts";
 import { CACHE_RECHECK_SECONDS, EVENT_READS_MAX } from "../limits.ts";
 import { Mounts } from "./mounts.ts";
@@ -31,6 +32,10 @@ class Watches {
   #drainedTurn = -1;
   #retryMs = -Infinity;
   #hasWarned = false;
+  /** Events that are reported beside the usual ones. */
+  #alsoMask = 0;
+  /** Descriptors of epoll that watch the inotify instance, whichever it is at present. */
+  readonly #bells = new Set<number>();
   readonly #onEvent = (watch: number, mask: number, name: FileName) => this.#dispatch(watch, mask, name);
   /** Events received so far. */
   events = 0;
@@ -54,6 +59,25 @@ class Watches {
     if (this.#inotify < 0) this.#open();
     this.#trees.add(tree);
     this.#mounts?.add(tree);
+  }
+
+  /**
+   * Has the end of each write (IN_CLOSE_WRITE) reported, too, for names that are watched from now on. Only `--live` needs
+   * to know it.
+   */
+  reportCloses(): void {
+    this.#alsoMask = IN_CLOSE_WRITE;
+  }
+
+  /** Makes `bell`, a descriptor of epoll, readable whenever events are queued, until {@linkcode removeBell}. */
+  addBell(bell: number): void {
+    this.#bells.add(bell);
+    if (this.#inotify >= 0) epollControl(bell, EPOLL_CTL_ADD, this.#inotify, EPOLLIN);
+  }
+
+  /** Forgets `bell`, which its owner closes. */
+  removeBell(bell: number): void {
+    this.#bells.delete(bell);
   }
 
   /** Removes a tree. The last one closes the inotify instance. */
@@ -96,7 +120,7 @@ class Watches {
 
   /** Watches the open file or directory `fd` as `watched`. Returns 0 or −errno. */
   watch(watched: WatchedName, fd: number, isDirectory: boolean): number {
-    const watch = inotifyWatch(this.#inotify, fd, isDirectory);
+    const watch = inotifyWatch(this.#inotify, fd, isDirectory, this.#alsoMask);
     if (watch < 0 || watched.watch === watch) return Math.min(watch, 0);
     this.unwatch(watched); // the name has another file by now, and its event is queued
     watched.watch = watch;
@@ -177,6 +201,7 @@ class Watches {
     if (this.failure < 0) return mounts.close();
     this.#mounts = mounts;
     for (const tree of this.#trees) mounts.add(tree);
+    for (const bell of this.#bells) epollControl(bell, EPOLL_CTL_ADD, this.#inotify, EPOLLIN);
   }
 
   #close(): void {

@@ -38,7 +38,10 @@ export const DEVELOPMENT_ENTRIES = {
     kind: SWITCH,
     default: false,
     isForStatic: true,
-    help: "reload pages in the browser when their files change",
+    fixed: "always",
+    help: "reload open pages when their files change",
+    description:
+      "Open pages follow the files that they used: style sheets and images are replaced in place, other changes reload the page. For one process, without workers.",
   }),
   open: entry({
     kind: PAGE,
