@@ -19,7 +19,7 @@ import {
   RESOLVE_NO_SYMLINKS,
   SYS_openat2,
 } from "../libc/constants.ts";
-import { EACCES, EAGAIN, EINTR, ENOENT, ENOSYS, EPERM, orThrow } from "../libc/errno.ts";
+import { EACCES, EAGAIN, EINTR, EIO, ENOENT, ENOSYS, EPERM, orThrow, SystemError } from "../libc/errno.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 import { OPEN_HOW } from "../libc/structs.ts";
 
@@ -206,4 +206,15 @@ export function readAt(fd: number, buffer: Uint8Array<ArrayBuffer>, offset: numb
     done += count;
   }
   return done;
+}
+
+/** Writes all of `bytes`. `intent` is for the message. @throws {SystemError} */
+export function writeAll(fd: number, bytes: Uint8Array<ArrayBuffer>, intent: string): void {
+  for (let sent = 0; sent < bytes.length;) {
+    const rest = bytes.subarray(sent);
+    const count = result(libc.write(fd, rest, rest.length));
+    if (count === -EINTR) continue;
+    if (count === 0) throw new SystemError(intent, "write", EIO);
+    sent += orThrow(count, intent, "write");
+  }
 }

@@ -19,9 +19,10 @@ import {
   OVERLAYFS_SUPER_MAGIC,
   W_OK,
 } from "../libc/constants.ts";
-import { EACCES, EEXIST, EINTR, EIO, ENOENT, ENOTDIR, orThrow, SystemError } from "../libc/errno.ts";
+import { EACCES, EEXIST, ENOENT, ENOTDIR, orThrow, SystemError } from "../libc/errno.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 import { listNames } from "./directory.ts";
+import { writeAll } from "./file.ts";
 import { FileStatus } from "./file_status.ts";
 import { fileSystemType } from "./file_system.ts";
 
@@ -95,16 +96,6 @@ export function writePrivateFile(directory: string, name: string, text: string):
     if (listed >= 0) libc.close(listed);
   } finally {
     libc.close(parent);
-  }
-}
-
-function writeAll(fd: number, bytes: Uint8Array<ArrayBuffer>, intent: string): void {
-  for (let sent = 0; sent < bytes.length;) {
-    const rest = bytes.subarray(sent);
-    const count = result(libc.write(fd, rest, rest.length));
-    if (count === -EINTR) continue;
-    if (count === 0) throw new SystemError(intent, "write", EIO);
-    sent += orThrow(count, intent, "write");
   }
 }
 

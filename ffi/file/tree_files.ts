@@ -20,10 +20,10 @@ import {
   O_RDONLY,
   O_WRONLY,
 } from "../libc/constants.ts";
-import { EEXIST, EINTR, EIO, ENOENT, orThrow, SystemError } from "../libc/errno.ts";
+import { EEXIST, EIO, ENOENT, orThrow, SystemError } from "../libc/errno.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 import { listNames } from "./directory.ts";
-import { readAt } from "./file.ts";
+import { readAt, writeAll } from "./file.ts";
 import { FileStatus } from "./file_status.ts";
 import { cName, type FileName } from "./inotify.ts";
 
@@ -180,16 +180,6 @@ export class Folder implements Disposable {
 
   [Symbol.dispose](): void {
     libc.close(this.fd);
-  }
-}
-
-function writeAll(fd: number, bytes: Uint8Array<ArrayBuffer>, intent: string): void {
-  for (let sent = 0; sent < bytes.length;) {
-    const rest = bytes.subarray(sent);
-    const count = result(libc.write(fd, rest, rest.length));
-    if (count === -EINTR) continue;
-    if (count === 0) throw new SystemError(intent, "write", EIO);
-    sent += orThrow(count, intent, "write");
   }
 }
 

@@ -30,7 +30,7 @@ import { close } from "../../../ffi/socket/socket.ts";
 import { printable } from "../../../server/usage_error.ts";
 import { partsOf, pathInside } from "./inner_links.ts";
 import { ListedNames } from "./listed_names.ts";
-import { type FileStart, readStart } from "./read_file.ts";
+import { type FileStart, isOpened, readStart } from "./read_file.ts";
 import { rootDescriptors, RootDirectory } from "./root_directory.ts";
 import type { Found, Root, SiteDirectory, Spelling } from "./root.ts";
 
@@ -184,19 +184,11 @@ export class SiteRoot implements Root {
   }
 
   mayRead(path: PathBytes): boolean {
-    const fd = this.open(path);
-    if (fd >= 0) close(fd);
-    return fd >= 0;
+    return isOpened(this.open(path));
   }
 
   readStart(path: PathBytes, bytesMax: number): FileStart | null {
-    const fd = this.open(path);
-    if (fd < 0) return null;
-    try {
-      return readStart(fd, bytesMax);
-    } finally {
-      close(fd);
-    }
+    return readStart(this.open(path), bytesMax);
   }
 
   openDirectory(path: PathBytes): SiteDirectory | number {

@@ -10,10 +10,9 @@ import { ENOENT, ENOTDIR } from "../../../ffi/libc/errno.ts";
 import { openAnywhere, type PathBytes } from "../../../ffi/file/file.ts";
 import { FileStatus } from "../../../ffi/file/file_status.ts";
 import { cName, type FileName } from "../../../ffi/file/inotify.ts";
-import { close } from "../../../ffi/socket/socket.ts";
 import { isEqual } from "../../../server/http/bytes.ts";
 import { SiteRoot } from "./directory_root.ts";
-import { type FileStart, readStart } from "./read_file.ts";
+import { type FileStart, isOpened, readStart } from "./read_file.ts";
 import type { Found, Root, Spelling } from "./root.ts";
 
 const HERE = cName(".");
@@ -105,19 +104,11 @@ export class FileRoot implements Root {
   }
 
   mayRead(path: PathBytes): boolean {
-    const fd = this.open(path);
-    if (fd >= 0) close(fd);
-    return fd >= 0;
+    return isOpened(this.open(path));
   }
 
   readStart(path: PathBytes, bytesMax: number): FileStart | null {
-    const fd = this.open(path);
-    if (fd < 0) return null;
-    try {
-      return readStart(fd, bytesMax);
-    } finally {
-      close(fd);
-    }
+    return readStart(this.open(path), bytesMax);
   }
 
   /** Returns −errno: nothing is listed. */

@@ -4,6 +4,7 @@
  */
 import { readAt } from "../../../ffi/file/file.ts";
 import { FileStatus } from "../../../ffi/file/file_status.ts";
+import { close } from "../../../ffi/socket/socket.ts";
 import { bytesWithHeadRoom } from "../../../server/http/head_room.ts";
 
 /** How often a file is read again because it changed meanwhile. */
@@ -33,8 +34,26 @@ export interface FileStart {
   readonly isWhole: boolean;
 }
 
-/** Reads at most `bytesMax` bytes, as {@linkcode readWhole} does. Returns null also when `fd` is no regular file. */
+/** Closes `fd`, and returns true; false for −errno. */
+export function isOpened(fd: number): boolean {
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
+/**
+ * Reads at most `bytesMax` bytes, as {@linkcode readWhole} does, and closes `fd`. Returns null also for −errno, and for what
+ * is no regular file.
+ */
 export function readStart(fd: number, bytesMax: number): FileStart | null {
+  if (fd < 0) return null;
+  try {
+    return readOpenStart(fd, bytesMax);
+  } finally {
+    close(fd);
+  }
+}
+
+function readOpenStart(fd: number, bytesMax: number): FileStart | null {
   const before = new FileStatus();
   const after = new FileStatus();
   if (before.readDescriptor(fd) < 0) return null;

@@ -36,7 +36,7 @@ export interface FolderFormat {
   end(): Generator<Uint8Array>;
 }
 
-/** Permissions of a member: all may read it, nobody else than its owner may write to it. */
+/** Permissions of a member: all may read it, its owner may write to it. */
 export function permissionsOf({ isDirectory, isExecutable }: Member): number {
   return isDirectory || isExecutable ? 0o755 : 0o644;
 }
