@@ -33,6 +33,8 @@ export const PULLED_BYTES_PER_TURN_MAX: number = 256 * KIB;
 export const FRAME_WRITE_BYTES_MAX: number = 108 * KIB;
 /** … this for each millisecond that has passed: a slower client, or one that was idle, gets little at a time. */
 export const TAKEN_BYTES_PER_MS: number = 2 * KIB;
+/** How much of short answers is put together before it is sent, while no stream waits: those to a turn's requests, usually. */
+export const ANSWERS_BYTES_MIN: number = 32 * KIB;
 /** How much of short answers is put together before streams that wait have their turn. */
 export const ANSWERS_BYTES_MAX: number = 64 * KIB;
 /** What may wait in the socket of a connection with several streams, or with one that the socket does not take at once. */

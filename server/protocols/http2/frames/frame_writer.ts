@@ -5,6 +5,7 @@
 import type { Connection } from "../../../connection/connection.ts";
 import {
   ANSWERS_BYTES_MAX,
+  ANSWERS_BYTES_MIN,
   FRAME_GATHER_BYTES_MAX,
   FRAME_WRITE_BYTES_MAX,
   TAKEN_BYTES_PER_MS,
@@ -71,7 +72,7 @@ export class FrameWriter {
    */
   takesMore(hasStreams: boolean): boolean {
     if (hasStreams) return this.isLow && this.#length < ANSWERS_BYTES_MAX; // they may be more urgent
-    return this.isLow || this.send();
+    return this.#length < ANSWERS_BYTES_MIN || this.isLow || this.send();
   }
 
   advance(bytes: number): void {
