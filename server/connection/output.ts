@@ -167,6 +167,10 @@ export class Output {
       if (sent === length) return this.#release(transport, fd);
       if (sent < 0 && sent !== -EAGAIN && sent !== -EINTR) return sent;
       this.#queue.unshift(copyOf(buffers.gather, Math.max(sent, 0), length));
+      if (sent === -EAGAIN) {
+        this.#collect();
+        return this.#wait(Flushed.BLOCKED);
+      }
     }
     this.#collect();
     let budget = bytesMax;
