@@ -168,12 +168,7 @@ export class Http2 implements Protocol, Session {
     const { connection, streams, connection: { keeper, context: { keepAlive } } } = this;
     this.#taker?.sent();
     let untilMs = Math.min(this.headUntilMs, this.#arrived.untilMs, this.#departure.untilMs);
-    if (streams.count > 0) {
-      for (const stream of streams.all()) {
-        stream.exchange.update();
-        untilMs = Math.min(untilMs, stream.bodyUntilMs);
-      }
-    }
+    if (streams.count > 0) untilMs = Math.min(untilMs, streams.update());
     if (connection.retired || connection.isBlocked) return;
     if (this.#hasMore) connection.context.reactor.again(connection); // other connections come first
     const hasInputEnded = connection.input.isEnded && !connection.input.isUnread;

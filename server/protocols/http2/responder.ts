@@ -21,7 +21,6 @@ import { STREAM_WINDOW_BYTES } from "../../http2_limits.ts";
 import { ErrorCode } from "./frames/errors.ts";
 import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frames/frame.ts";
 import { priorityOfRequest } from "./streams/priority.ts";
-import { ResponseBlock } from "./responses/response_block.ts";
 import { ResponseWriter } from "./responses/response_writer.ts";
 import type { Session } from "./session.ts";
 import { Stream, type StreamOwner } from "./streams/stream.ts";
@@ -266,10 +265,16 @@ export class Responder implements StreamOwner, ContextOwner {
   }
 
   sendHead(stream: Stream, response: HttpResponse, isEnd: boolean): void {
-    this.#responses.head(response, stream.id, isEnd);
+    const block = this.#responses.head(response, stream.id, isEnd);
     if (response.closes) this.#session.leave();
-    if (isEnd) this.complete(stream);
-    else stream.priority.begin(priorityOfRequest(stream.request), ResponseBlock.of(response));
+    if (isEnd) return this.complete(stream);
+    stream.priority.begin(priorityOfRequest(stream.request), block);
+    const form = HttpResponse.http1(response);
+    const body = form.tail ?? block.bodyOf(form);
+    if (body instanceof Uint8Array) {
+      stream.data.framed = block.framesOf(body, this.connection.context.reactor.now);
+      stream.data.append(body);
+    }
   }
 
   sendHints({ id, isOver }: Stream, fields: Fields): void {

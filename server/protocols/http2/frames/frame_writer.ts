@@ -12,6 +12,7 @@ import {
   UNTAKEN_BYTES_MAX,
 } from "../../../http2_limits.ts";
 import { Interest } from "../../../loop/poller.ts";
+import { type FramedBody, LEAD_BYTES } from "./framed_body.ts";
 import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead, writeUint32 } from "./frame.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -26,6 +27,8 @@ export class FrameWriter {
   #takenBytes = 0;
   /** When it has taken the last of them. */
   #takenMs = 0;
+  /** True if the socket has taken all of what it was given last. */
+  isTaking = true;
   /** What was written since the socket takes nothing. */
   #untakenBytes = 0;
 
@@ -126,15 +129,38 @@ export class FrameWriter {
     const length = this.#length;
     if (length === 0) return true;
     this.#length = 0;
+    const sent = this.#send(shared, length);
+    if (sent < length) this.hold(shared, sent, length);
+    return this.isTaking;
+  }
+
+  /**
+   * Sends whole frames from where they are, behind what was collected, which is copied before it: `body.bytes[start, end)`. Returns how many
+   * bytes of the frames the socket has taken; a negative number if it has not taken all before them. What it has not taken of
+   * this, and the frame that is begun, or the first one, has to wait by {@linkcode FrameWriter.hold} then.
+   */
+  sendFrames({ bytes, whole }: FramedBody, start: number, end: number): number {
+    const length = this.#length;
+    this.#length = 0;
+    if (length === 0 && start === LEAD_BYTES) return this.#send(whole, end - start);
+    if (length > 0) bytes.set(shared.subarray(0, length), start - length);
+    return this.#send(bytes.subarray(start - length, end), end - start + length) - length;
+  }
+
+  /** Lets `bytes[start, end)` wait for the socket. */
+  hold(bytes: Bytes, start: number, end: number): void {
+    this.#connection.output.append(this.#connection.context.buffers, bytes, start, end);
+  }
+
+  /** Sends bytes. Returns how many the socket has taken. */
+  #send(bytes: Bytes, length: number): number {
     this.#untakenBytes = this.#connection.isBlocked ? this.#untakenBytes + length : 0;
     const { output, transport, fd, context: { buffers, accounting, reactor } } = this.#connection;
-    let sent = output.sendAlone(transport, fd, buffers, shared, length);
-    if (sent < 0) sent = 0; // the next attempt shows the error
+    const sent = Math.max(output.sendAlone(transport, fd, buffers, bytes, length), 0); // the next attempt shows an error
     if (sent > 0) accounting.counters.send(sent);
-    if (sent < length) output.append(buffers, shared, sent, length);
-    const isTaken = sent === length && transport.wants(fd) === Interest.NONE;
-    this.#takenBytes = isTaken ? Math.min(this.#takenLately + length, 2 * FRAME_WRITE_BYTES_MAX) : 0;
+    this.isTaking = sent === length && transport.wants(fd) === Interest.NONE;
+    this.#takenBytes = this.isTaking ? Math.min(this.#takenLately + length, 2 * FRAME_WRITE_BYTES_MAX) : 0;
     this.#takenMs = reactor.turnMs;
-    return isTaken;
+    return sent;
   }
 }

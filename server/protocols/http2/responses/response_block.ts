@@ -18,6 +18,7 @@ import {
   writeFrameHead,
   writeUint32,
 } from "../frames/frame.ts";
+import { framedBodies, type FramedBody } from "../frames/framed_body.ts";
 import { HpackEncoder } from "../hpack/encoder.ts";
 import {
   OTHER,
@@ -77,6 +78,9 @@ export function headerFrames(block: Uint8Array, flags: number, stream: number): 
   return bytes;
 }
 
+/** The uses of a body after which its frames are kept. */
+const UNFRAMED_USES = 1;
+
 /** The frames of a response's head, whose stream, end and date are filled in each time. */
 export class ResponseBlock implements ResponsePriority {
   /** The frames. */
@@ -91,6 +95,8 @@ export class ResponseBlock implements ResponsePriority {
   /** The part of `#bodyIn` that is the body. A view is made once for many requests. */
   #body: Bytes = NOTHING;
   #bodyIn: Bytes = NOTHING;
+  #uses = 0;
+  #framed: FramedBody | null = null;
 
   /** Returns the block of `response`. */
   static of(response: HttpResponse): ResponseBlock {
@@ -144,6 +150,13 @@ export class ResponseBlock implements ResponsePriority {
       this.#body = bytes.subarray(headLength);
     }
     return this.#body;
+  }
+
+  /** Returns the frames of `body`, that of the response; null if it is sent for the first time, or they are not kept. */
+  framesOf(body: Bytes, nowMs: number): FramedBody | null {
+    const framed = this.#framed;
+    if (framed !== null && framedBodies.uses(framed, nowMs)) return framed;
+    return this.#framed = this.#uses++ < UNFRAMED_USES ? null : framedBodies.make(body, nowMs);
   }
 
   /** The block without its frames. */

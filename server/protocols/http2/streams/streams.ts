@@ -32,6 +32,8 @@ export class Streams {
   receiveWindow: number = CONNECTION_WINDOW_BYTES;
   readonly closed: ClosedStreams = new ClosedStreams();
   readonly #open = new Map<number, Stream>();
+  /** Those whose request or response is not complete, and some that {@linkcode update} has not looked at since. */
+  readonly #waiting: Stream[] = [];
   /** The priorities of streams that the client has not opened yet; null before the first. */
   #early: Map<number, Priority> | null = null;
   /** The bytes of the heads that the streams' requests keep. */
@@ -74,6 +76,7 @@ export class Streams {
 
   add(stream: Stream): void {
     this.#open.set(stream.id, stream);
+    this.#waiting.push(stream);
     const early = this.#early?.get(stream.id);
     if (early !== undefined) stream.priority.update(early);
   }
@@ -154,6 +157,22 @@ export class Streams {
   /** Drops all streams. */
   abandonAll(): void {
     for (const stream of [...this.#open.values()]) this.abandon(stream);
+  }
+
+  /** Lets exchanges go on after a turn's work. Returns when to check next whether bodies arrive; Infinity if none does. */
+  update(): number {
+    const waiting = this.#waiting;
+    let untilMs = Infinity;
+    let count = 0;
+    for (let i = 0; i < waiting.length; i++) {
+      const stream = waiting[i]!;
+      if (stream.isOver || (stream.exchange.isOver && stream.bodyUntilMs === Infinity)) continue;
+      waiting[count++] = stream;
+      stream.exchange.update();
+      untilMs = Math.min(untilMs, stream.bodyUntilMs);
+    }
+    waiting.length = count;
+    return untilMs;
   }
 
   /** Answers the requests whose bodies arrive too slowly. */
