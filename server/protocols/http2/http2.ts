@@ -48,8 +48,10 @@ export class Http2 implements Protocol, Session {
   readonly #frames: FrameHandler;
   readonly #arrived: FrameInput;
   readonly #trouble: Trouble;
-  readonly #stall: Stall;
-  readonly #departure: Departure;
+  /** Null while the connection is idle. */
+  #stall: Stall | null = null;
+  /** Null before the end. */
+  #departure: Departure | null = null;
   #hasGreeted = false;
   isClientLeaving = false;
   /** There may be more to send as soon as the socket takes it. */
@@ -74,8 +76,6 @@ export class Http2 implements Protocol, Session {
     this.#arrived = new FrameInput(connection);
     this.#taker = taker;
     this.writer = new FrameWriter(connection);
-    this.#stall = new Stall(connection, this.streams);
-    this.#departure = new Departure(connection, this.writer, this.streams);
     this.#responder = new Responder(this, taker);
     this.#frames = new FrameHandler(this, this.#responder);
   }
@@ -97,7 +97,7 @@ export class Http2 implements Protocol, Session {
     this.#hasGreeted = true;
     this.writer.frame(FrameType.SETTINGS, 0, 0, settingsFor(limits));
     this.writer.number(FrameType.WINDOW_UPDATE, 0, CONNECTION_WINDOW_BYTES - STREAM_WINDOW_BYTES);
-    if (isDraining) this.#departure.announce();
+    if (isDraining) this.#leaving.announce();
   }
 
   /** A client that does not take what it causes is not heard. */
@@ -167,7 +167,7 @@ export class Http2 implements Protocol, Session {
   onSettled(): void {
     const { connection, streams, connection: { keeper, context: { keepAlive } } } = this;
     this.#taker?.sent();
-    let untilMs = Math.min(this.headUntilMs, this.#arrived.untilMs, this.#departure.untilMs);
+    let untilMs = Math.min(this.headUntilMs, this.#arrived.untilMs, this.#departure?.untilMs ?? Infinity);
     if (streams.count > 0) untilMs = Math.min(untilMs, streams.update());
     if (connection.retired || connection.isBlocked) return;
     if (this.#hasMore) connection.context.reactor.again(connection); // other connections come first
@@ -175,6 +175,7 @@ export class Http2 implements Protocol, Session {
     if (hasInputEnded && !this.#hasMore && !this.#dropStalled()) return;
     if (streams.count > 0) {
       this.#noteBusy();
+      this.#stall ??= new Stall(connection, streams);
       return connection.expireAt(Math.min(untilMs, this.#stall.untilMs()));
     }
     if (hasInputEnded) return connection.finish(true);
@@ -182,7 +183,7 @@ export class Http2 implements Protocol, Session {
       ? !connection.input.isUnread // what has come behind its GOAWAY is handled
       : !keepAlive && streams.last > 0 && this.headUntilMs === Infinity;
     if (isLast && !this.#hasToldLast) {
-      this.#departure.tellLast();
+      this.#leaving.tellLast();
       this.writer.send();
       if (!connection.flush()) return;
     }
@@ -191,6 +192,9 @@ export class Http2 implements Protocol, Session {
     connection.expireAt(untilMs);
     if (untilMs === Infinity && this.#idleAfter !== streams.last) { // of what else comes, such as PING, no time begins anew
       this.#idleAfter = streams.last;
+      this.#stall = null;
+      streams.rest();
+      this.#responder.rest();
       keeper.noteIdle(connection);
     }
   }
@@ -216,11 +220,11 @@ export class Http2 implements Protocol, Session {
 
   onDeadline(): void {
     const { reactor: { now } } = this.connection.context;
-    const slow = this.#stall.tooSlow();
+    const slow = this.#stall === null ? [] : this.#stall.tooSlow();
     if (slow === null || now >= this.headUntilMs || now >= this.#arrived.untilMs) {
       this.#fail(ErrorCode.NO_ERROR);
     } else {
-      if (now >= this.#departure.untilMs) this.#departure.tellLast();
+      if (this.#departure !== null && now >= this.#departure.untilMs) this.#departure.tellLast();
       this.streams.dismissLate(now);
       for (const stream of slow) this.#responder.resetStream(stream, ErrorCode.CANCEL); // while others go on
     }
@@ -251,7 +255,7 @@ export class Http2 implements Protocol, Session {
   }
 
   leave(): void {
-    if (!this.#isEnding) this.#departure.announce();
+    if (!this.#isEnding) this.#leaving.announce();
   }
 
   /** Takes no further request, and ends the connection once what has started is sent. */
@@ -261,6 +265,10 @@ export class Http2 implements Protocol, Session {
     if (!this.connection.retired) this.connection.proceed();
   }
 
+  get #leaving(): Departure {
+    return this.#departure ??= new Departure(this.connection, this.writer, this.streams);
+  }
+
   /** True if the connection ends with its last stream. */
   get #isEnding(): boolean {
     return this.isClientLeaving || this.#hasToldLast;
@@ -268,18 +276,18 @@ export class Http2 implements Protocol, Session {
 
   /** True if the last GOAWAY was sent. */
   get #hasToldLast(): boolean {
-    return this.#hasEnded || this.#departure.hasToldLast;
+    return this.#hasEnded || this.#departure?.hasToldLast === true;
   }
 
   pong(payload: Uint8Array): void {
-    if (!this.#departure.pong(payload)) this.charge();
+    if (this.#departure?.pong(payload) !== true) this.charge();
   }
 
   /** Ends the connection (§5.4.1). */
   #fail(code: ErrorCode): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#departure.goAway(code);
+    this.#leaving.goAway(code);
     this.writer.send();
     this.streams.abandonAll();
   }

@@ -32,7 +32,8 @@ export class Responder implements StreamOwner, ContextOwner {
   readonly #session: Session;
   readonly #taker: RequestTaker | null;
   readonly #responses: ResponseWriter;
-  readonly #sender: StreamSender;
+  /** Null until there is a stream, and while the connection is idle. */
+  #sender: StreamSender | null = null;
   #requestContext: RequestContext;
   /** The request whose handler is being called, and its stream once it has one. */
   #current: { readonly id: number; stream: Stream | null } | null = null;
@@ -43,7 +44,6 @@ export class Responder implements StreamOwner, ContextOwner {
     this.#taker = taker;
     this.connection = connection;
     this.#responses = new ResponseWriter(writer, settings, connection.context.clock);
-    this.#sender = new StreamSender(session, this.#responses, this);
     this.#requestContext = new RequestContext(connection, this);
   }
 
@@ -106,6 +106,7 @@ export class Responder implements StreamOwner, ContextOwner {
     const { settings, streams } = this.#session;
     const stream = new Stream(this, id, settings.initialWindowBytes, STREAM_WINDOW_BYTES);
     streams.add(stream);
+    this.#sender ??= new StreamSender(this.#session, this.#responses, this);
     this.#session.limitUnsent();
     return stream;
   }
@@ -261,7 +262,12 @@ export class Responder implements StreamOwner, ContextOwner {
 
   /** Sends data of streams. Returns true if there may be more for another turn. */
   pull(): boolean {
-    return this.#sender.pull();
+    return this.#sender !== null && this.#sender.pull();
+  }
+
+  /** Frees the memory for streams, while there are none. */
+  rest(): void {
+    this.#sender = null;
   }
 
   sendHead(stream: Stream, response: HttpResponse, isEnd: boolean): void {
