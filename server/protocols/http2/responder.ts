@@ -35,8 +35,10 @@ export class Responder implements StreamOwner, ContextOwner {
   /** Null until there is a stream, and while the connection is idle. */
   #sender: StreamSender | null = null;
   #requestContext: RequestContext;
-  /** The request whose handler is being called, and its stream once it has one. */
-  #current: { readonly id: number; stream: Stream | null } | null = null;
+  /** The stream of the request whose handler is being called; 0 outside of such a call. */
+  #currentId = 0;
+  /** Its object, once it has one. */
+  #currentStream: Stream | null = null;
 
   /** `taker` is null if requests are answered by the handler of the connection's context. */
   constructor(session: Session, taker: RequestTaker | null) {
@@ -51,14 +53,13 @@ export class Responder implements StreamOwner, ContextOwner {
 
   /** The signal of the current request. Already aborted outside of a call of the handler. */
   get signal(): AbortSignal {
-    const current = this.#current;
-    return current === null
+    return this.#currentId === 0
       ? AbortSignal.abort()
-      : (current.stream ??= this.#open(current.id)).exchange.signal;
+      : (this.#currentStream ??= this.#open(this.#currentId)).exchange.signal;
   }
 
   earlyHints(fields: Fields): void {
-    if (this.#current !== null) this.#responses.hints(fields, this.#current.id);
+    if (this.#currentId !== 0) this.#responses.hints(fields, this.#currentId);
   }
 
   /** Ties the context of the current request to its exchange. The next request gets another context. */
@@ -129,7 +130,8 @@ export class Responder implements StreamOwner, ContextOwner {
     const { fd, context } = this.connection;
     const waitSeconds = waitSecondsOf(fd, request, context);
     if (waitSeconds === 0 && this.#taker !== null) return this.#pass(this.#taker, id, request, stream);
-    const current = this.#current = { id, stream };
+    this.#currentId = id;
+    this.#currentStream = stream;
     let result: HttpResponse | Promise<HttpResponse>;
     try {
       result = waitSeconds > 0
@@ -138,9 +140,10 @@ export class Responder implements StreamOwner, ContextOwner {
     } catch (error) {
       result = failureResponse(error, request, context);
     } finally {
-      this.#current = null;
+      this.#currentId = 0;
     }
-    const opened = current.stream;
+    const opened = this.#currentStream;
+    this.#currentStream = null;
     if (opened !== null && stream === null) opened.hasClientEnded = true;
     if (!(result instanceof HttpResponse)) {
       const waiting = opened ?? this.#open(id);

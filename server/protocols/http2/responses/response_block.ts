@@ -38,7 +38,6 @@ const AROUND = /^[\t ]+|[\t ]+$/g;
 const STRIDE = FRAME_HEAD_BYTES + FRAME_BYTES_MAX;
 const NOTHING: Bytes = new Uint8Array(0);
 const encoder = new HpackEncoder();
-const blocks = new WeakMap<HttpResponse, ResponseBlock>();
 
 /** Returns the bytes of text that was decoded as Latin-1. */
 function bytesOf(text: string): Uint8Array {
@@ -100,12 +99,8 @@ export class ResponseBlock implements ResponsePriority {
 
   /** Returns the block of `response`. */
   static of(response: HttpResponse): ResponseBlock {
-    let block = blocks.get(response);
-    if (block === undefined) {
-      block = new ResponseBlock(response.status, HttpResponse.http1(response));
-      blocks.set(response, block);
-    }
-    return block;
+    const form = HttpResponse.http1(response);
+    return (form.http2 ??= new ResponseBlock(response.status, form)) as ResponseBlock;
   }
 
   /** `form` is the response in HTTP/1. */
