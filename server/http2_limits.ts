@@ -33,6 +33,11 @@ export const PULLED_BYTES_PER_TURN_MAX: number = 256 * KIB;
 export const FRAME_WRITE_BYTES_MAX: number = 108 * KIB;
 /** … this for each millisecond that has passed: a slower client, or one that was idle, gets little at a time. */
 export const TAKEN_BYTES_PER_MS: number = 2 * KIB;
+/**
+ * What a client takes in a millisecond from a socket that is full again and again, if it is fast: then it hardly waits longer for what
+ * is more urgent if more is written at a time.
+ */
+export const FAST_BYTES_PER_MS: number = 8 * KIB;
 /** How much of short answers is put together before it is sent, while no stream waits: those to a turn's requests, usually. */
 export const ANSWERS_BYTES_MIN: number = 32 * KIB;
 /** How much of short answers is put together before streams that wait have their turn. */

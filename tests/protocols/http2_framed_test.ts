@@ -40,6 +40,7 @@ function pattern(length: number): Uint8Array<ArrayBuffer> {
 
 const bodies = SIZES.map(pattern);
 const responses = bodies.map((body) => HttpResponse.bytes(body));
+const handler = ({ path }: { path: string }) => responses[Number(path.slice(1))]!;
 
 /** A client that reads as fast as it can, or, with `isSlow`, has little room. */
 async function connect(port: number, isSecure: boolean, isSlow: boolean, window: number): Promise<Http2Wire> {
@@ -71,7 +72,6 @@ async function arrives(
   isSlow: boolean,
   random: Random,
 ): Promise<void> {
-  const handler = ({ path }: { path: string }) => responses[Number(path.slice(1))]!;
   await withServer({ http2: true, handler, ...(isSecure ? { tls } : {}) }, async ({ port }) => {
     const window = random.pick([INT31_MAX, 65_535, 200_000]);
     using wire = await connect(port, isSecure, isSlow, window);
@@ -111,6 +111,27 @@ for (const isSecure of [false, true]) {
     await arrives("poll", isSecure, true, random);
   });
 }
+
+Deno.test("HTTP/2: a small file that is asked for while bodies are sent again comes soon to a client that reads slowly", async () => {
+  for (const isSecure of [false, true]) {
+    await withServer({ http2: true, handler, ...(isSecure ? { tls } : {}) }, async ({ port }) => {
+      const large = SIZES.indexOf(300_001);
+      using wire = await connect(port, isSecure, true, INT31_MAX);
+      await wire.send(update(0, 0x7000_0000));
+      for (let stream = 1; stream < 20; stream += 2) await wire.send(headers(stream, getFields(`/${large}`)));
+      for (let read = 0; read < 1_000_000;) read += (await wire.expect(DATA)).payload.length;
+      for (const stream of [21, 23, 25]) {
+        await sleep(50); // the socket is full
+        await wire.send(headers(stream, getFields("/0", ["priority", "u=0"])));
+        let before = 0;
+        for (let one = await wire.expect(DATA); one.stream !== stream; one = await wire.expect(DATA)) {
+          before += one.payload.length;
+        }
+        assert(before < 128 * 1024, `${before} bytes`);
+      }
+    }, "epoll-edge");
+  }
+});
 
 Deno.test("frames of bodies take a bounded memory: those that are in use stay, others make room", () => {
   const framed = new FramedBodies();

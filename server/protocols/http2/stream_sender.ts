@@ -4,11 +4,7 @@
  * Source: RFC 9113 §6.1 and §6.9.
  * @module
  */
-import {
-  FRAME_WRITE_BYTES_MAX,
-  FRAMED_WRITE_BYTES_MIN,
-  PULLED_BYTES_PER_TURN_MAX,
-} from "../../http2_limits.ts";
+import { FRAMED_WRITE_BYTES_MIN, PULLED_BYTES_PER_TURN_MAX } from "../../http2_limits.ts";
 import { ErrorCode } from "./frames/errors.ts";
 import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frames/frame.ts";
 import type { ResponseWriter } from "./responses/response_writer.ts";
@@ -77,10 +73,10 @@ export class StreamSender {
 
   /** Returns the end of what may be sent of the frames that `stream` has; 0 if it has none, or may send little of them. */
   #framedEnd({ data, window }: Stream): number {
-    const { connection: { context: { reactor } }, streams } = this.#session;
+    const { connection: { context: { reactor } }, streams, writer } = this.#session;
     if (data.framed === null || !data.isFramedAt(reactor.now)) return 0;
     const windowBytes = Math.min(window.bytes, streams.window.bytes);
-    const end = data.framed.endFrom(data.at, windowBytes, FRAME_WRITE_BYTES_MAX);
+    const end = data.framed.endFrom(data.at, windowBytes, writer.framedRoom);
     return end - data.at >= FRAMED_WRITE_BYTES_MIN ? end : 0;
   }
 
@@ -92,6 +88,7 @@ export class StreamSender {
     const framed = data.framed!;
     const from = framed.offsetOf(at);
     const end = this.#framedEnd(stream);
+    if (end === 0) return true;
     const until = framed.offsetOf(end);
     framed.stamp(from, until, stream.id);
     const sent = writer.sendFrames(framed, from, until);

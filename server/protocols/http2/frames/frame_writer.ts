@@ -6,6 +6,7 @@ import type { Connection } from "../../../connection/connection.ts";
 import {
   ANSWERS_BYTES_MAX,
   ANSWERS_BYTES_MIN,
+  FAST_BYTES_PER_MS,
   FRAME_GATHER_BYTES_MAX,
   FRAME_WRITE_BYTES_MAX,
   TAKEN_BYTES_PER_MS,
@@ -27,6 +28,11 @@ export class FrameWriter {
   #takenBytes = 0;
   /** When it has taken the last of them. */
   #takenMs = 0;
+  /** What it has taken since it was full last, and when that was. */
+  #takenSinceFull = 0;
+  #fullMs = -Infinity;
+  /** True if it was full twice, and has taken much in between for the time. */
+  #isFast = false;
   /** True if the socket has taken all of what it was given last. */
   isTaking = true;
   /** What was written since the socket takes nothing. */
@@ -56,7 +62,16 @@ export class FrameWriter {
    * that was full lately.
    */
   get isLow(): boolean {
-    return this.#length < Math.min(Math.max(this.#takenLately / 2, FRAME_BYTES_MAX), FRAME_WRITE_BYTES_MAX);
+    return this.#length < this.#room;
+  }
+
+  get #room(): number {
+    return Math.min(Math.max(this.#takenLately / 2, FRAME_BYTES_MAX), FRAME_WRITE_BYTES_MAX);
+  }
+
+  /** How much of frames that are there already may be sent at a time. A socket that is full again and again may be fast. */
+  get framedRoom(): number {
+    return this.#isFast ? FRAME_WRITE_BYTES_MAX : this.#room;
   }
 
   get #takenLately(): number {
@@ -152,6 +167,12 @@ export class FrameWriter {
     this.#connection.output.append(this.#connection.context.buffers, bytes, start, end);
   }
 
+  #noteFull(nowMs: number): void {
+    this.#isFast = this.#takenSinceFull >= Math.max(nowMs - this.#fullMs, 1) * FAST_BYTES_PER_MS;
+    this.#takenSinceFull = 0;
+    this.#fullMs = nowMs;
+  }
+
   /** Sends bytes. Returns how many the socket has taken. */
   #send(bytes: Bytes, length: number): number {
     this.#untakenBytes = this.#connection.isBlocked ? this.#untakenBytes + length : 0;
@@ -161,6 +182,8 @@ export class FrameWriter {
     this.isTaking = sent === length && transport.wants(fd) === Interest.NONE;
     this.#takenBytes = this.isTaking ? Math.min(this.#takenLately + length, 2 * FRAME_WRITE_BYTES_MAX) : 0;
     this.#takenMs = reactor.turnMs;
+    this.#takenSinceFull += sent;
+    if (!this.isTaking) this.#noteFull(reactor.turnMs);
     return sent;
   }
 }
