@@ -31,7 +31,7 @@ export class FrameWriter {
   /** What it has taken since it was full last, and when that was. */
   #takenSinceFull = 0;
   #fullMs = -Infinity;
-  /** True if it was full twice, and has taken much in between for the time. */
+  /** True if it has taken much since it was full last, or much for the time in which it was full twice. */
   #isFast = false;
   /** True if the socket has taken all of what it was given last. */
   isTaking = true;
@@ -184,6 +184,7 @@ export class FrameWriter {
     this.#takenMs = reactor.turnMs;
     this.#takenSinceFull += sent;
     if (!this.isTaking) this.#noteFull(reactor.turnMs);
+    else if (this.#takenSinceFull >= 2 * FRAME_WRITE_BYTES_MAX) this.#isFast = true;
     return sent;
   }
 }
