@@ -47,7 +47,8 @@ export class Http2 implements Protocol, Session {
   readonly #responder: Responder;
   readonly #frames: FrameHandler;
   readonly #arrived: FrameInput;
-  readonly #trouble: Trouble;
+  /** Null before the first. */
+  #trouble: Trouble | null = null;
   /** Null while the connection is idle. */
   #stall: Stall | null = null;
   /** Null before the end. */
@@ -70,9 +71,7 @@ export class Http2 implements Protocol, Session {
   /** `taker` is null if requests are answered by the handler of the connection's context. */
   constructor(connection: Connection, taker: RequestTaker | null = null) {
     this.connection = connection;
-    const { streamsMax } = connection.context.limits;
-    this.streams = new Streams(streamsMax);
-    this.#trouble = new Trouble(streamsMax);
+    this.streams = new Streams(connection.context.limits.streamsMax);
     this.#arrived = new FrameInput(connection);
     this.#taker = taker;
     this.writer = new FrameWriter(connection);
@@ -118,7 +117,8 @@ export class Http2 implements Protocol, Session {
   }
 
   charge(): boolean {
-    const isWithin = this.#trouble.charge(this.connection.context.reactor.now);
+    const { reactor, limits } = this.connection.context;
+    const isWithin = (this.#trouble ??= new Trouble(limits.streamsMax)).charge(reactor.now);
     if (!isWithin) this.#fail(ErrorCode.ENHANCE_YOUR_CALM);
     return isWithin && !this.#hasEnded;
   }

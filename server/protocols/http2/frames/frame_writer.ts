@@ -30,7 +30,7 @@ export class FrameWriter {
   #takenMs = 0;
   /** What it has taken since it was full last, and when that was. */
   #takenSinceFull = 0;
-  #fullMs = -Infinity;
+  #fullMs = 0;
   /** True if it has taken much since it was full last, or much for the time in which it was full twice. */
   #isFast = false;
   /** True if the socket has taken all of what it was given last. */
@@ -75,7 +75,7 @@ export class FrameWriter {
   }
 
   get #takenLately(): number {
-    const passedMs = this.#connection.context.reactor.turnMs - this.#takenMs;
+    const passedMs = this.#connection.context.reactor.now - this.#takenMs;
     return Math.max(this.#takenBytes - passedMs * TAKEN_BYTES_PER_MS, 0);
   }
 
@@ -181,9 +181,9 @@ export class FrameWriter {
     if (sent > 0) accounting.counters.send(sent);
     this.isTaking = sent === length && transport.wants(fd) === Interest.NONE;
     this.#takenBytes = this.isTaking ? Math.min(this.#takenLately + length, 2 * FRAME_WRITE_BYTES_MAX) : 0;
-    this.#takenMs = reactor.turnMs;
+    this.#takenMs = reactor.now;
     this.#takenSinceFull += sent;
-    if (!this.isTaking) this.#noteFull(reactor.turnMs);
+    if (!this.isTaking) this.#noteFull(reactor.now);
     else if (this.#takenSinceFull >= 2 * FRAME_WRITE_BYTES_MAX) this.#isFast = true;
     return sent;
   }
