@@ -33,8 +33,25 @@ export const PULLED_BYTES_PER_TURN_MAX: number = 256 * KIB;
 export const FRAME_WRITE_BYTES_MAX: number = 108 * KIB;
 /** … this for each millisecond that has passed: a slower client, or one that was idle, gets little at a time. */
 export const TAKEN_BYTES_PER_MS: number = 2 * KIB;
+/**
+ * What a client takes in a millisecond from a socket that is full again and again, if it is fast: then it hardly waits longer for what
+ * is more urgent if more is written at a time.
+ */
+export const FAST_BYTES_PER_MS: number = 8 * KIB;
+/** How much of short answers is put together before it is sent, while no stream waits: those to a turn's requests, usually. */
+export const ANSWERS_BYTES_MIN: number = 32 * KIB;
 /** How much of short answers is put together before streams that wait have their turn. */
 export const ANSWERS_BYTES_MAX: number = 64 * KIB;
+/** Bodies that were sent before are kept with the heads of their frames, from this size … */
+export const FRAMED_BODY_BYTES_MIN: number = 48 * KIB;
+/** … to this. They are sent from there … */
+export const FRAMED_BODY_BYTES_MAX: number = 1024 * KIB;
+/** … if this much may be sent at once; less is put together with others, which costs less than another call. */
+export const FRAMED_WRITE_BYTES_MIN: number = 32 * KIB;
+/** The memory of all these bodies. */
+export const FRAMED_BODIES_BYTES_MAX: number = 8 * 1024 * KIB;
+/** The time after which one that is not used makes room for others. */
+export const FRAMED_BODY_IDLE_MS = 1_000;
 /** What may wait in the socket of a connection with several streams, or with one that the socket does not take at once. */
 export const UNSENT_BYTES_MAX: number = 16 * KIB;
 /** What is sent of a response that is not incremental before incremental ones of the same urgency get every other frame. */

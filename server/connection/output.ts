@@ -32,6 +32,9 @@ function free({ buffer }: Bytes): void {
   if (buffer.byteLength >= FREED_BYTES_MIN && copies.delete(buffer)) buffer.transfer(0);
 }
 
+/** That of an output which has none: most have none ever. */
+const NO_BACKLOG = new Backlog();
+
 /** A part of a file that is being sent. */
 interface FileSegment {
   readonly body: FileBody;
@@ -61,7 +64,7 @@ export const BODY_GONE =
 export class Output {
   #queue: (Bytes | FileSegment)[] = [];
   /** Bytes behind the queue that {@linkcode enqueue} has added. */
-  readonly #later = new Backlog();
+  #later = NO_BACKLOG;
   /** How many elements, from the first on, are counted as held in memory, because they waited for a later turn. */
   #heldCount = 0;
   /** Bytes that were appended since the connection began. */
@@ -99,6 +102,7 @@ export class Output {
   /** Appends a copy of `bytes` outside of this connection's turn. */
   enqueue(bytes: Uint8Array): void {
     this.appendedBytes += bytes.length;
+    if (this.#later === NO_BACKLOG) this.#later = new Backlog();
     this.#later.add(bytes);
   }
 
@@ -167,6 +171,10 @@ export class Output {
       if (sent === length) return this.#release(transport, fd);
       if (sent < 0 && sent !== -EAGAIN && sent !== -EINTR) return sent;
       this.#queue.unshift(copyOf(buffers.gather, Math.max(sent, 0), length));
+      if (sent === -EAGAIN) {
+        this.#collect();
+        return this.#wait(Flushed.BLOCKED);
+      }
     }
     this.#collect();
     let budget = bytesMax;

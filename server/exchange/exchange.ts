@@ -113,6 +113,7 @@ export class Exchange {
   }
 
   #sendHints(): void {
+    if (this.#hints.length === 0) return;
     for (const fields of this.#hints.splice(0)) if (this.isUnanswered) this.carrier.sendHints(this, fields);
   }
 
@@ -159,8 +160,8 @@ export class Exchange {
   /** Sets the timer for what is waited for, and requests the next piece of a stream. To be called after each turn's work. */
   update(): void {
     const { reactor } = this.#context;
-    const { isBlocked, receivedBytes } = this.carrier;
     if (this.isOver) return;
+    const { isBlocked, receivedBytes } = this.carrier;
     if (this.#awaitsBody) this.#bodyRate!.pause(receivedBytes);
     this.#awaitsBody = false;
     if (isBlocked) this.#expireAt(Infinity); // the connection has a deadline for it

@@ -46,6 +46,8 @@ export class Http1Form {
   readonly fieldsLength: number;
   /** The body that follows {@linkcode bytes}; null when there is none, or when it is part of {@linkcode bytes}. */
   readonly tail: Bytes | FileBody | StreamBody | null;
+  /** What the protocol of HTTP/2 has made of the response, for its next use; null if it has made nothing. */
+  http2: object | null = null;
   readonly #dateOffset: number;
   #dateSeconds = -1;
   #keepAlive = DEFAULT_KEEP_ALIVE;

@@ -99,10 +99,10 @@ function check([most, ...blocks]: Input): void {
     requireSame(isRight ? fields.list : null, wanted === null ? null : fitting(wanted, limit), "a block");
     if (wanted === null) return;
     const { table } = decoder;
-    const entries = Array.from({ length: table.count }, (_, i): Field => [
-      latin1(table.bytes, table.nameStart(i), table.nameEnd(i)),
-      latin1(table.bytes, table.nameEnd(i), table.valueEnd(i)),
-    ]);
+    const entries = Array.from({ length: table.count }, (_, i): Field => {
+      const { text, nameLength } = table.entry(i);
+      return [text.slice(0, nameLength), text.slice(nameLength)];
+    });
     requireSame(
       [table.size, table.bytesMax, entries],
       [reference.size, reference.sizeMax, reference.entries],

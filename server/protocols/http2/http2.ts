@@ -47,9 +47,12 @@ export class Http2 implements Protocol, Session {
   readonly #responder: Responder;
   readonly #frames: FrameHandler;
   readonly #arrived: FrameInput;
-  readonly #trouble: Trouble;
-  readonly #stall: Stall;
-  readonly #departure: Departure;
+  /** Null before the first. */
+  #trouble: Trouble | null = null;
+  /** Null while the connection is idle. */
+  #stall: Stall | null = null;
+  /** Null before the end. */
+  #departure: Departure | null = null;
   #hasGreeted = false;
   isClientLeaving = false;
   /** There may be more to send as soon as the socket takes it. */
@@ -68,14 +71,10 @@ export class Http2 implements Protocol, Session {
   /** `taker` is null if requests are answered by the handler of the connection's context. */
   constructor(connection: Connection, taker: RequestTaker | null = null) {
     this.connection = connection;
-    const { streamsMax } = connection.context.limits;
-    this.streams = new Streams(streamsMax);
-    this.#trouble = new Trouble(streamsMax);
+    this.streams = new Streams(connection.context.limits.streamsMax);
     this.#arrived = new FrameInput(connection);
     this.#taker = taker;
     this.writer = new FrameWriter(connection);
-    this.#stall = new Stall(connection, this.streams);
-    this.#departure = new Departure(connection, this.writer, this.streams);
     this.#responder = new Responder(this, taker);
     this.#frames = new FrameHandler(this, this.#responder);
   }
@@ -97,7 +96,7 @@ export class Http2 implements Protocol, Session {
     this.#hasGreeted = true;
     this.writer.frame(FrameType.SETTINGS, 0, 0, settingsFor(limits));
     this.writer.number(FrameType.WINDOW_UPDATE, 0, CONNECTION_WINDOW_BYTES - STREAM_WINDOW_BYTES);
-    if (isDraining) this.#departure.announce();
+    if (isDraining) this.#leaving.announce();
   }
 
   /** A client that does not take what it causes is not heard. */
@@ -118,7 +117,8 @@ export class Http2 implements Protocol, Session {
   }
 
   charge(): boolean {
-    const isWithin = this.#trouble.charge(this.connection.context.reactor.now);
+    const { reactor, limits } = this.connection.context;
+    const isWithin = (this.#trouble ??= new Trouble(limits.streamsMax)).charge(reactor.now);
     if (!isWithin) this.#fail(ErrorCode.ENHANCE_YOUR_CALM);
     return isWithin && !this.#hasEnded;
   }
@@ -167,19 +167,15 @@ export class Http2 implements Protocol, Session {
   onSettled(): void {
     const { connection, streams, connection: { keeper, context: { keepAlive } } } = this;
     this.#taker?.sent();
-    let untilMs = Math.min(this.headUntilMs, this.#arrived.untilMs, this.#departure.untilMs);
-    if (streams.count > 0) {
-      for (const stream of streams.all()) {
-        stream.exchange.update();
-        untilMs = Math.min(untilMs, stream.bodyUntilMs);
-      }
-    }
+    let untilMs = Math.min(this.headUntilMs, this.#arrived.untilMs, this.#departure?.untilMs ?? Infinity);
+    if (streams.count > 0) untilMs = Math.min(untilMs, streams.update());
     if (connection.retired || connection.isBlocked) return;
     if (this.#hasMore) connection.context.reactor.again(connection); // other connections come first
     const hasInputEnded = connection.input.isEnded && !connection.input.isUnread;
     if (hasInputEnded && !this.#hasMore && !this.#dropStalled()) return;
     if (streams.count > 0) {
       this.#noteBusy();
+      this.#stall ??= new Stall(connection, streams);
       return connection.expireAt(Math.min(untilMs, this.#stall.untilMs()));
     }
     if (hasInputEnded) return connection.finish(true);
@@ -187,7 +183,7 @@ export class Http2 implements Protocol, Session {
       ? !connection.input.isUnread // what has come behind its GOAWAY is handled
       : !keepAlive && streams.last > 0 && this.headUntilMs === Infinity;
     if (isLast && !this.#hasToldLast) {
-      this.#departure.tellLast();
+      this.#leaving.tellLast();
       this.writer.send();
       if (!connection.flush()) return;
     }
@@ -196,6 +192,9 @@ export class Http2 implements Protocol, Session {
     connection.expireAt(untilMs);
     if (untilMs === Infinity && this.#idleAfter !== streams.last) { // of what else comes, such as PING, no time begins anew
       this.#idleAfter = streams.last;
+      this.#stall = null;
+      streams.rest();
+      this.#responder.rest();
       keeper.noteIdle(connection);
     }
   }
@@ -221,11 +220,11 @@ export class Http2 implements Protocol, Session {
 
   onDeadline(): void {
     const { reactor: { now } } = this.connection.context;
-    const slow = this.#stall.tooSlow();
+    const slow = this.#stall === null ? [] : this.#stall.tooSlow();
     if (slow === null || now >= this.headUntilMs || now >= this.#arrived.untilMs) {
       this.#fail(ErrorCode.NO_ERROR);
     } else {
-      if (now >= this.#departure.untilMs) this.#departure.tellLast();
+      if (this.#departure !== null && now >= this.#departure.untilMs) this.#departure.tellLast();
       this.streams.dismissLate(now);
       for (const stream of slow) this.#responder.resetStream(stream, ErrorCode.CANCEL); // while others go on
     }
@@ -256,7 +255,7 @@ export class Http2 implements Protocol, Session {
   }
 
   leave(): void {
-    if (!this.#isEnding) this.#departure.announce();
+    if (!this.#isEnding) this.#leaving.announce();
   }
 
   /** Takes no further request, and ends the connection once what has started is sent. */
@@ -266,6 +265,10 @@ export class Http2 implements Protocol, Session {
     if (!this.connection.retired) this.connection.proceed();
   }
 
+  get #leaving(): Departure {
+    return this.#departure ??= new Departure(this.connection, this.writer, this.streams);
+  }
+
   /** True if the connection ends with its last stream. */
   get #isEnding(): boolean {
     return this.isClientLeaving || this.#hasToldLast;
@@ -273,18 +276,18 @@ export class Http2 implements Protocol, Session {
 
   /** True if the last GOAWAY was sent. */
   get #hasToldLast(): boolean {
-    return this.#hasEnded || this.#departure.hasToldLast;
+    return this.#hasEnded || this.#departure?.hasToldLast === true;
   }
 
   pong(payload: Uint8Array): void {
-    if (!this.#departure.pong(payload)) this.charge();
+    if (this.#departure?.pong(payload) !== true) this.charge();
   }
 
   /** Ends the connection (§5.4.1). */
   #fail(code: ErrorCode): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#departure.goAway(code);
+    this.#leaving.goAway(code);
     this.writer.send();
     this.streams.abandonAll();
   }

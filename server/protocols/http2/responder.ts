@@ -21,7 +21,6 @@ import { STREAM_WINDOW_BYTES } from "../../http2_limits.ts";
 import { ErrorCode } from "./frames/errors.ts";
 import { Flag, FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead } from "./frames/frame.ts";
 import { priorityOfRequest } from "./streams/priority.ts";
-import { ResponseBlock } from "./responses/response_block.ts";
 import { ResponseWriter } from "./responses/response_writer.ts";
 import type { Session } from "./session.ts";
 import { Stream, type StreamOwner } from "./streams/stream.ts";
@@ -33,10 +32,13 @@ export class Responder implements StreamOwner, ContextOwner {
   readonly #session: Session;
   readonly #taker: RequestTaker | null;
   readonly #responses: ResponseWriter;
-  readonly #sender: StreamSender;
+  /** Null until there is a stream, and while the connection is idle. */
+  #sender: StreamSender | null = null;
   #requestContext: RequestContext;
-  /** The request whose handler is being called, and its stream once it has one. */
-  #current: { readonly id: number; stream: Stream | null } | null = null;
+  /** The stream of the request whose handler is being called; 0 outside of such a call. */
+  #currentId = 0;
+  /** Its object, once it has one. */
+  #currentStream: Stream | null = null;
 
   /** `taker` is null if requests are answered by the handler of the connection's context. */
   constructor(session: Session, taker: RequestTaker | null) {
@@ -44,7 +46,6 @@ export class Responder implements StreamOwner, ContextOwner {
     this.#taker = taker;
     this.connection = connection;
     this.#responses = new ResponseWriter(writer, settings, connection.context.clock);
-    this.#sender = new StreamSender(session, this.#responses, this);
     this.#requestContext = new RequestContext(connection, this);
   }
 
@@ -52,14 +53,13 @@ export class Responder implements StreamOwner, ContextOwner {
 
   /** The signal of the current request. Already aborted outside of a call of the handler. */
   get signal(): AbortSignal {
-    const current = this.#current;
-    return current === null
+    return this.#currentId === 0
       ? AbortSignal.abort()
-      : (current.stream ??= this.#open(current.id)).exchange.signal;
+      : (this.#currentStream ??= this.#open(this.#currentId)).exchange.signal;
   }
 
   earlyHints(fields: Fields): void {
-    if (this.#current !== null) this.#responses.hints(fields, this.#current.id);
+    if (this.#currentId !== 0) this.#responses.hints(fields, this.#currentId);
   }
 
   /** Ties the context of the current request to its exchange. The next request gets another context. */
@@ -107,6 +107,7 @@ export class Responder implements StreamOwner, ContextOwner {
     const { settings, streams } = this.#session;
     const stream = new Stream(this, id, settings.initialWindowBytes, STREAM_WINDOW_BYTES);
     streams.add(stream);
+    this.#sender ??= new StreamSender(this.#session, this.#responses, this);
     this.#session.limitUnsent();
     return stream;
   }
@@ -129,7 +130,8 @@ export class Responder implements StreamOwner, ContextOwner {
     const { fd, context } = this.connection;
     const waitSeconds = waitSecondsOf(fd, request, context);
     if (waitSeconds === 0 && this.#taker !== null) return this.#pass(this.#taker, id, request, stream);
-    const current = this.#current = { id, stream };
+    this.#currentId = id;
+    this.#currentStream = stream;
     let result: HttpResponse | Promise<HttpResponse>;
     try {
       result = waitSeconds > 0
@@ -138,9 +140,10 @@ export class Responder implements StreamOwner, ContextOwner {
     } catch (error) {
       result = failureResponse(error, request, context);
     } finally {
-      this.#current = null;
+      this.#currentId = 0;
     }
-    const opened = current.stream;
+    const opened = this.#currentStream;
+    this.#currentStream = null;
     if (opened !== null && stream === null) opened.hasClientEnded = true;
     if (!(result instanceof HttpResponse)) {
       const waiting = opened ?? this.#open(id);
@@ -262,14 +265,25 @@ export class Responder implements StreamOwner, ContextOwner {
 
   /** Sends data of streams. Returns true if there may be more for another turn. */
   pull(): boolean {
-    return this.#sender.pull();
+    return this.#sender !== null && this.#sender.pull();
+  }
+
+  /** Frees the memory for streams, while there are none. */
+  rest(): void {
+    this.#sender = null;
   }
 
   sendHead(stream: Stream, response: HttpResponse, isEnd: boolean): void {
-    this.#responses.head(response, stream.id, isEnd);
+    const block = this.#responses.head(response, stream.id, isEnd);
     if (response.closes) this.#session.leave();
-    if (isEnd) this.complete(stream);
-    else stream.priority.begin(priorityOfRequest(stream.request), ResponseBlock.of(response));
+    if (isEnd) return this.complete(stream);
+    stream.priority.begin(priorityOfRequest(stream.request), block);
+    const form = HttpResponse.http1(response);
+    const body = form.tail ?? block.bodyOf(form);
+    if (body instanceof Uint8Array) {
+      stream.data.framed = block.framesOf(body, this.connection.context.reactor.now);
+      stream.data.append(body);
+    }
   }
 
   sendHints({ id, isOver }: Stream, fields: Fields): void {

@@ -5,12 +5,15 @@
 import type { Connection } from "../../../connection/connection.ts";
 import {
   ANSWERS_BYTES_MAX,
+  ANSWERS_BYTES_MIN,
+  FAST_BYTES_PER_MS,
   FRAME_GATHER_BYTES_MAX,
   FRAME_WRITE_BYTES_MAX,
   TAKEN_BYTES_PER_MS,
   UNTAKEN_BYTES_MAX,
 } from "../../../http2_limits.ts";
 import { Interest } from "../../../loop/poller.ts";
+import { type FramedBody, LEAD_BYTES } from "./framed_body.ts";
 import { FRAME_BYTES_MAX, FRAME_HEAD_BYTES, FrameType, writeFrameHead, writeUint32 } from "./frame.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -25,6 +28,13 @@ export class FrameWriter {
   #takenBytes = 0;
   /** When it has taken the last of them. */
   #takenMs = 0;
+  /** What it has taken since it was full last, and when that was. */
+  #takenSinceFull = 0;
+  #fullMs = 0;
+  /** True if it has taken much since it was full last, or much for the time in which it was full twice. */
+  #isFast = false;
+  /** True if the socket has taken all of what it was given last. */
+  isTaking = true;
   /** What was written since the socket takes nothing. */
   #untakenBytes = 0;
 
@@ -52,11 +62,20 @@ export class FrameWriter {
    * that was full lately.
    */
   get isLow(): boolean {
-    return this.#length < Math.min(Math.max(this.#takenLately / 2, FRAME_BYTES_MAX), FRAME_WRITE_BYTES_MAX);
+    return this.#length < this.#room;
+  }
+
+  get #room(): number {
+    return Math.min(Math.max(this.#takenLately / 2, FRAME_BYTES_MAX), FRAME_WRITE_BYTES_MAX);
+  }
+
+  /** How much of frames that are there already may be sent at a time. A socket that is full again and again may be fast. */
+  get framedRoom(): number {
+    return this.#isFast ? FRAME_WRITE_BYTES_MAX : this.#room;
   }
 
   get #takenLately(): number {
-    const passedMs = this.#connection.context.reactor.turnMs - this.#takenMs;
+    const passedMs = this.#connection.context.reactor.now - this.#takenMs;
     return Math.max(this.#takenBytes - passedMs * TAKEN_BYTES_PER_MS, 0);
   }
 
@@ -71,7 +90,7 @@ export class FrameWriter {
    */
   takesMore(hasStreams: boolean): boolean {
     if (hasStreams) return this.isLow && this.#length < ANSWERS_BYTES_MAX; // they may be more urgent
-    return this.isLow || this.send();
+    return this.#length < ANSWERS_BYTES_MIN || this.isLow || this.send();
   }
 
   advance(bytes: number): void {
@@ -125,15 +144,47 @@ export class FrameWriter {
     const length = this.#length;
     if (length === 0) return true;
     this.#length = 0;
+    const sent = this.#send(shared, length);
+    if (sent < length) this.hold(shared, sent, length);
+    return this.isTaking;
+  }
+
+  /**
+   * Sends whole frames from where they are, behind what was collected, which is copied before it: `body.bytes[start, end)`. Returns how many
+   * bytes of the frames the socket has taken; a negative number if it has not taken all before them. What it has not taken of
+   * this, and the frame that is begun, or the first one, has to wait by {@linkcode FrameWriter.hold} then.
+   */
+  sendFrames({ bytes, whole }: FramedBody, start: number, end: number): number {
+    const length = this.#length;
+    this.#length = 0;
+    if (length === 0 && start === LEAD_BYTES) return this.#send(whole, end - start);
+    if (length > 0) bytes.set(shared.subarray(0, length), start - length);
+    return this.#send(bytes.subarray(start - length, end), end - start + length) - length;
+  }
+
+  /** Lets `bytes[start, end)` wait for the socket. */
+  hold(bytes: Bytes, start: number, end: number): void {
+    this.#connection.output.append(this.#connection.context.buffers, bytes, start, end);
+  }
+
+  #noteFull(nowMs: number): void {
+    this.#isFast = this.#takenSinceFull >= Math.max(nowMs - this.#fullMs, 1) * FAST_BYTES_PER_MS;
+    this.#takenSinceFull = 0;
+    this.#fullMs = nowMs;
+  }
+
+  /** Sends bytes. Returns how many the socket has taken. */
+  #send(bytes: Bytes, length: number): number {
     this.#untakenBytes = this.#connection.isBlocked ? this.#untakenBytes + length : 0;
     const { output, transport, fd, context: { buffers, accounting, reactor } } = this.#connection;
-    let sent = output.sendAlone(transport, fd, buffers, shared, length);
-    if (sent < 0) sent = 0; // the next attempt shows the error
+    const sent = Math.max(output.sendAlone(transport, fd, buffers, bytes, length), 0); // the next attempt shows an error
     if (sent > 0) accounting.counters.send(sent);
-    if (sent < length) output.append(buffers, shared, sent, length);
-    const isTaken = sent === length && transport.wants(fd) === Interest.NONE;
-    this.#takenBytes = isTaken ? Math.min(this.#takenLately + length, 2 * FRAME_WRITE_BYTES_MAX) : 0;
-    this.#takenMs = reactor.turnMs;
-    return isTaken;
+    this.isTaking = sent === length && transport.wants(fd) === Interest.NONE;
+    this.#takenBytes = this.isTaking ? Math.min(this.#takenLately + length, 2 * FRAME_WRITE_BYTES_MAX) : 0;
+    this.#takenMs = reactor.now;
+    this.#takenSinceFull += sent;
+    if (!this.isTaking) this.#noteFull(reactor.now);
+    else if (this.#takenSinceFull >= 2 * FRAME_WRITE_BYTES_MAX) this.#isFast = true;
+    return sent;
   }
 }

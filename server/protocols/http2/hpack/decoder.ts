@@ -6,7 +6,13 @@
  * @module
  */
 import { DROPPED_NAMES_BYTES_MAX } from "../../../http2_limits.ts";
-import { copyBytes, DEFAULT_TABLE_BYTES, DynamicTable, ENTRY_OVERHEAD_BYTES } from "./dynamic_table.ts";
+import {
+  copyBytes,
+  DEFAULT_TABLE_BYTES,
+  DynamicTable,
+  ENTRY_OVERHEAD_BYTES,
+  writeText,
+} from "./dynamic_table.ts";
 import { decodeHuffman, HUFFMAN_INVALID, HUFFMAN_TOO_LONG } from "./huffman.ts";
 import { STATIC_COUNT, STATIC_NAMES, STATIC_VALUES } from "./static_table.ts";
 
@@ -103,17 +109,13 @@ export class HpackDecoder {
       }
       return true;
     }
-    const { table } = this;
-    const entry = index - STATIC_COUNT - 1;
-    const nameStart = table.nameStart(entry);
-    const nameStop = table.nameEnd(entry);
-    const valueStop = table.valueEnd(entry);
-    const nameEnd = end + nameStop - nameStart;
-    const valueEnd = nameEnd + gap + valueStop - nameStop;
+    const { text, nameLength } = this.table.entry(index - STATIC_COUNT - 1);
+    const nameEnd = end + nameLength;
+    const valueEnd = end + text.length + gap;
     if (valueEnd > limit) receiver.overflow();
     else {
-      copyBytes(table.bytes, nameStart, nameStop, bytes, end);
-      copyBytes(table.bytes, nameStop, valueStop, bytes, nameEnd + gap);
+      writeText(text, 0, nameLength, bytes, end);
+      writeText(text, nameLength, text.length, bytes, nameEnd + gap);
       receiver.take(end, nameEnd, nameEnd + gap, valueEnd);
     }
     return true;
@@ -165,14 +167,12 @@ export class HpackDecoder {
       return at + name.length;
     }
     const entry = index - STATIC_COUNT - 1;
-    const { table } = this;
-    if (entry >= table.count) return INVALID;
-    const start = table.nameStart(entry);
-    const end = table.nameEnd(entry);
-    if (at + end - start > limit) return TOO_LONG;
-    if (out === spare && (this.#namesLeft -= end - start) < 0) return INVALID;
-    copyBytes(table.bytes, start, end, out, at);
-    return at + end - start;
+    if (entry >= this.table.count) return INVALID;
+    const { text, nameLength } = this.table.entry(entry);
+    if (at + nameLength > limit) return TOO_LONG;
+    if (out === spare && (this.#namesLeft -= nameLength) < 0) return INVALID;
+    writeText(text, 0, nameLength, out, at);
+    return at + nameLength;
   }
 
   /**

@@ -18,6 +18,7 @@ import {
   writeFrameHead,
   writeUint32,
 } from "../frames/frame.ts";
+import { framedBodies, type FramedBody } from "../frames/framed_body.ts";
 import { HpackEncoder } from "../hpack/encoder.ts";
 import {
   OTHER,
@@ -37,7 +38,6 @@ const AROUND = /^[\t ]+|[\t ]+$/g;
 const STRIDE = FRAME_HEAD_BYTES + FRAME_BYTES_MAX;
 const NOTHING: Bytes = new Uint8Array(0);
 const encoder = new HpackEncoder();
-const blocks = new WeakMap<HttpResponse, ResponseBlock>();
 
 /** Returns the bytes of text that was decoded as Latin-1. */
 function bytesOf(text: string): Uint8Array {
@@ -77,6 +77,9 @@ export function headerFrames(block: Uint8Array, flags: number, stream: number): 
   return bytes;
 }
 
+/** The uses of a body after which its frames are kept. */
+const UNFRAMED_USES = 1;
+
 /** The frames of a response's head, whose stream, end and date are filled in each time. */
 export class ResponseBlock implements ResponsePriority {
   /** The frames. */
@@ -91,15 +94,13 @@ export class ResponseBlock implements ResponsePriority {
   /** The part of `#bodyIn` that is the body. A view is made once for many requests. */
   #body: Bytes = NOTHING;
   #bodyIn: Bytes = NOTHING;
+  #uses = 0;
+  #framed: FramedBody | null = null;
 
   /** Returns the block of `response`. */
   static of(response: HttpResponse): ResponseBlock {
-    let block = blocks.get(response);
-    if (block === undefined) {
-      block = new ResponseBlock(response.status, HttpResponse.http1(response));
-      blocks.set(response, block);
-    }
-    return block;
+    const form = HttpResponse.http1(response);
+    return (form.http2 ??= new ResponseBlock(response.status, form)) as ResponseBlock;
   }
 
   /** `form` is the response in HTTP/1. */
@@ -144,6 +145,13 @@ export class ResponseBlock implements ResponsePriority {
       this.#body = bytes.subarray(headLength);
     }
     return this.#body;
+  }
+
+  /** Returns the frames of `body`, that of the response; null if it is sent for the first time, or they are not kept. */
+  framesOf(body: Bytes, nowMs: number): FramedBody | null {
+    const framed = this.#framed;
+    if (framed !== null && framedBodies.uses(framed, nowMs)) return framed;
+    return this.#framed = this.#uses++ < UNFRAMED_USES ? null : framedBodies.make(body, nowMs);
   }
 
   /** The block without its frames. */

@@ -5,20 +5,18 @@
  * Source: RFC 9113 §5.1 and §5.2.
  * @module
  */
-import { readAt } from "../../../../ffi/file/file.ts";
 import type { Connection } from "../../../connection/connection.ts";
-import { BODY_GONE } from "../../../connection/output.ts";
 import { MinimumRate } from "../../../connection/minimum_rate.ts";
 import type { State } from "../../../connection/state.ts";
 import { BodyRate } from "../../../exchange/body_rate.ts";
 import type { Carrier } from "../../../exchange/carrier.ts";
 import { Exchange } from "../../../exchange/exchange.ts";
-import { bodyMemory } from "../../../http/body_memory.ts";
 import type { Fields } from "../../../http/field_lines.ts";
 import { FileBody } from "../../../http/file_body.ts";
 import type { HttpRequest } from "../../../http/request.ts";
 import { HttpResponse } from "../../../http/response.ts";
 import { ErrorCode } from "../frames/errors.ts";
+import { StreamData } from "./stream_data.ts";
 import { StreamPriority } from "./priority.ts";
 import { Window } from "../frames/window.ts";
 
@@ -33,7 +31,7 @@ export interface StreamOwner {
   sendEnd(stream: Stream): void;
   /** Ends a stream whose request was not looked at. */
   giveBack(stream: Stream): void;
-  /** Sends the head of a response. */
+  /** Sends the head of a response, and appends its body to the stream's data if that is in memory. */
   sendHead(stream: Stream, response: HttpResponse, isEnd: boolean): void;
   /** Takes a stream whose response is written. */
   complete(stream: Stream): void;
@@ -76,12 +74,7 @@ export class Stream implements Carrier<Exchange> {
   #stall: MinimumRate | null = null;
   readonly #owner: StreamOwner;
   /** What waits to be written. */
-  #pieces: Bytes[] = [];
-  /** How much of the first one is written. */
-  #pieceAt = 0;
-  #file: FileBody | null = null;
-  #fileOffset = 0;
-  #fileLeft = 0;
+  readonly data: StreamData;
   /** Nothing follows what waits. */
   #isComplete = false;
 
@@ -90,6 +83,7 @@ export class Stream implements Carrier<Exchange> {
     this.id = id;
     this.window = new Window(sendWindowBytes);
     this.receiveWindow = receiveWindowBytes;
+    this.data = new StreamData(owner.connection.context);
     this.exchange = new Exchange(this);
   }
 
@@ -100,7 +94,7 @@ export class Stream implements Carrier<Exchange> {
   /** True if there is data, or an end, that may be written now. */
   get isReady(): boolean {
     if (this.isOver || this.status === 0) return false;
-    return this.#hasData ? this.window.bytes > 0 : this.#isComplete;
+    return this.data.isEmpty ? this.#isComplete : this.window.bytes > 0;
   }
 
   /** What the stream is doing, in the words for a connection. */
@@ -111,7 +105,7 @@ export class Stream implements Carrier<Exchange> {
 
   /** Returns when to check next whether the client opens the stream's window; Infinity if that holds back nothing. */
   stallUntilMs(nowMs: number, timeoutMs: number): number {
-    if (!this.#hasData || this.window.bytes > 0) {
+    if (this.data.isEmpty || this.window.bytes > 0) {
       this.#stall = null;
       return Infinity;
     }
@@ -127,14 +121,8 @@ export class Stream implements Carrier<Exchange> {
     return this.#stall?.isTooSlow(nowMs, this.sentBytes, timeoutMs, rateMin) === true;
   }
 
-  get #hasData(): boolean {
-    return this.#pieces.length > 0 || this.#fileLeft > 0;
-  }
-
   hasMoreThan(bytes: number): boolean {
-    let left = bytes - this.#fileLeft;
-    for (let i = 0; i < this.#pieces.length && left >= 0; i++) left -= this.#pieces[i]!.length;
-    return left < 0;
+    return this.data.hasMoreThan(bytes);
   }
 
   // Carrier
@@ -144,7 +132,7 @@ export class Stream implements Carrier<Exchange> {
   }
 
   get isBlocked(): boolean {
-    return this.#hasData;
+    return !this.data.isEmpty;
   }
 
   get mayHaveLeft(): boolean {
@@ -167,26 +155,13 @@ export class Stream implements Carrier<Exchange> {
     }
     this.#owner.sendHead(this, response, false);
     if (stream !== null) return;
-    if (tail instanceof FileBody) this.#sendFile(tail);
-    else this.#append(tail instanceof Uint8Array ? tail : form.bytes.subarray(form.headLength));
+    if (tail instanceof FileBody) this.data.appendFile(tail);
     this.#isComplete = true;
     this.exchange.end();
   }
 
-  #sendFile(file: FileBody): void {
-    this.#file = file;
-    this.#fileOffset = file.offset;
-    this.#fileLeft = file.length;
-  }
-
   write(_exchange: Exchange, piece: Bytes): void {
-    this.#append(piece);
-  }
-
-  /** Holds a piece until it is written: a cache that drops it must not free it. */
-  #append(piece: Bytes): void {
-    bodyMemory.hold(piece);
-    this.#pieces.push(piece);
+    this.data.append(piece);
   }
 
   sendHints(_exchange: Exchange, fields: Fields): void {
@@ -197,7 +172,7 @@ export class Stream implements Carrier<Exchange> {
     this.trailers = trailers;
     this.#isComplete = true;
     this.exchange.end();
-    if (!this.#hasData) this.#owner.sendEnd(this); // an end needs no window
+    if (this.data.isEmpty) this.#owner.sendEnd(this); // an end needs no window
   }
 
   refuse(): void {
@@ -238,76 +213,31 @@ export class Stream implements Carrier<Exchange> {
    * cannot be read or has changed, and for memory that is gone.
    */
   take(out: Bytes, at: number, room: number): number {
-    let count = Math.min(room, this.window.bytes);
-    if (this.#fileLeft > 0) {
-      const file = this.#file!;
-      if (!this.#isIntact(file)) return -1;
-      count = readAt(file.fd, out.subarray(at, at + Math.min(count, this.#fileLeft)), this.#fileOffset);
-      if (count <= 0) return -1;
-      this.#fileOffset += count;
-      this.#fileLeft -= count;
-      if (this.#fileLeft === 0) this.#closeFile();
-    } else {
-      let written = 0;
-      while (written < count && this.#pieces.length > 0) {
-        const piece = this.#pieces[0]!;
-        const start = this.#pieceAt;
-        if (piece.length <= start) { // its buffer was transferred, or became smaller
-          this.connection.context.onHandlerError(new TypeError(BODY_GONE));
-          return -1;
-        }
-        const part = Math.min(piece.length - start, count - written);
-        out.set(part === piece.length ? piece : piece.subarray(start, start + part), at + written);
-        this.#pass(part);
-        written += part;
-      }
-      count = written;
-    }
-    this.window.bytes -= count;
-    this.sentBytes += count;
+    const count = this.data.take(out, at, Math.min(room, this.window.bytes));
+    if (count > 0) this.#count(count);
     return count;
   }
 
-  /** Passes over data of the first piece. */
-  #pass(bytes: number): void {
-    this.#pieceAt += bytes;
-    if (this.#pieceAt < this.#pieces[0]!.length) return;
-    this.#pieceAt = 0;
-    bodyMemory.release(this.#pieces.shift()!);
+  /** Passes over data of the body that was sent. */
+  pass(count: number): void {
+    this.data.pass(count);
+    this.#count(count);
+  }
+
+  #count(bytes: number): void {
+    this.window.bytes -= bytes;
+    this.sentBytes += bytes;
   }
 
   /** True if everything is written, and nothing follows. */
   get isWritten(): boolean {
-    return this.#isComplete && !this.#hasData;
-  }
-
-  /** An exception of an embedder's callback costs this stream, not the others. */
-  #isIntact(file: FileBody): boolean {
-    try {
-      return file.isIntact;
-    } catch (error) {
-      this.connection.context.onHandlerError(error);
-      return false;
-    }
-  }
-
-  #closeFile(): void {
-    const file = this.#file;
-    this.#file = null;
-    try {
-      file?.close();
-    } catch (error) {
-      this.connection.context.onHandlerError(error);
-    }
+    return this.#isComplete && this.data.isEmpty;
   }
 
   /** Drops what waits. */
   discard(): void {
     this.isOver = true;
     this.bodyUntilMs = Infinity;
-    for (const piece of this.#pieces) bodyMemory.release(piece);
-    this.#pieces = [];
-    this.#fileLeft = 0;
-    this.#closeFile();
+    this.data.discard();
   }
 }

@@ -18,6 +18,10 @@ import type { Priority } from "./priority.ts";
 import type { Stream } from "./stream.ts";
 import { Window } from "../frames/window.ts";
 
+/** What a connection without streams has. Many are idle, and share it. */
+const NO_STREAMS: ReadonlyMap<number, Stream> = new Map();
+const NONE: readonly Stream[] = [];
+
 /** Streams by number. */
 export class Streams {
   /** The number of streams that the client may have open at the same time. */
@@ -30,8 +34,10 @@ export class Streams {
   readonly window: Window = new Window();
   /** How much it may still send on all of them. */
   receiveWindow: number = CONNECTION_WINDOW_BYTES;
-  readonly closed: ClosedStreams = new ClosedStreams();
-  readonly #open = new Map<number, Stream>();
+  #closed: ClosedStreams | null = null;
+  #open = NO_STREAMS;
+  /** Those whose request or response is not complete, and some that {@linkcode update} has not looked at since. */
+  #waiting = NONE;
   /** The priorities of streams that the client has not opened yet; null before the first. */
   #early: Map<number, Priority> | null = null;
   /** The bytes of the heads that the streams' requests keep. */
@@ -50,6 +56,10 @@ export class Streams {
 
   get count(): number {
     return this.#open.size;
+  }
+
+  get closed(): ClosedStreams {
+    return this.#closed ??= new ClosedStreams();
   }
 
   /** Takes the number of a new stream, larger than all before. */
@@ -73,7 +83,12 @@ export class Streams {
   }
 
   add(stream: Stream): void {
-    this.#open.set(stream.id, stream);
+    if (this.#open === NO_STREAMS) {
+      this.#open = new Map();
+      this.#waiting = [];
+    }
+    (this.#open as Map<number, Stream>).set(stream.id, stream);
+    (this.#waiting as Stream[]).push(stream);
     const early = this.#early?.get(stream.id);
     if (early !== undefined) stream.priority.update(early);
   }
@@ -135,7 +150,8 @@ export class Streams {
 
   /** Removes a stream, and what of it waits to be sent. */
   drop(stream: Stream): void {
-    if (!this.#open.delete(stream.id)) return;
+    if (this.#open.get(stream.id) !== stream) return;
+    (this.#open as Map<number, Stream>).delete(stream.id);
     this.#headBytes -= stream.headBytes;
     stream.discard();
   }
@@ -151,9 +167,31 @@ export class Streams {
     exchange.onClosed();
   }
 
+  /** Frees the memory for streams. To be called when there are none, and the connection becomes idle. */
+  rest(): void {
+    this.#open = NO_STREAMS;
+    this.#waiting = NONE;
+  }
+
   /** Drops all streams. */
   abandonAll(): void {
     for (const stream of [...this.#open.values()]) this.abandon(stream);
+  }
+
+  /** Lets exchanges go on after a turn's work. Returns when to check next whether bodies arrive; Infinity if none does. */
+  update(): number {
+    const waiting = this.#waiting as Stream[];
+    let untilMs = Infinity;
+    let count = 0;
+    for (let i = 0; i < waiting.length; i++) {
+      const stream = waiting[i]!;
+      if (stream.isOver || (stream.exchange.isOver && stream.bodyUntilMs === Infinity)) continue;
+      waiting[count++] = stream;
+      stream.exchange.update();
+      untilMs = Math.min(untilMs, stream.bodyUntilMs);
+    }
+    waiting.length = count;
+    return untilMs;
   }
 
   /** Answers the requests whose bodies arrive too slowly. */
