@@ -50,9 +50,12 @@ export interface Loader {
   watch(resource: Resource, seen: Seen): boolean;
 }
 
+/** The operations of a root that opening its files needs. */
+export type OpeningRoot = Pick<SiteRoot, "open" | "openWithoutLinks">;
+
 /** The loader for files of a directory. */
 export class FileLoader implements Loader {
-  readonly #root: SiteRoot;
+  readonly #root: OpeningRoot;
   readonly #tree: WatchTree | null;
   readonly #fileBytesMax: number;
   readonly #listen: Listen;
@@ -61,7 +64,7 @@ export class FileLoader implements Loader {
    * `tree` is null when files are not watched. `fileBytesMax` is the size of the largest file that is read into memory,
    * or −1.
    */
-  constructor(root: SiteRoot, tree: WatchTree | null, fileBytesMax: number) {
+  constructor(root: OpeningRoot, tree: WatchTree | null, fileBytesMax: number) {
     this.#root = root;
     this.#tree = tree;
     this.#fileBytesMax = fileBytesMax;

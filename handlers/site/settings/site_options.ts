@@ -33,6 +33,13 @@ export interface SiteOptions {
    * while they are served. Default `auto`.
    */
   readonly validate?: "auto" | Validation;
+  /**
+   * For how many milliseconds files stay served after they went, if their names have a hash of their content; 0 for no
+   * time. Default 0.
+   */
+  readonly keepAssets?: number;
+  /** Bytes of all files that are held for that, by descriptors or in memory. Default 64 MiB. */
+  readonly keepAssetsSize?: number;
   /** The configuration file, which is not served even if it is in the site. */
   readonly config?: string | null;
   /** Receives a line about a problem that does not keep the site from being served. */
@@ -50,6 +57,10 @@ export const NO_OPENAT2_WARNING: string =
 
 const BYTES: Kind = {
   expected: "a number of bytes",
+  is: (value) => typeof value === "number" && value >= 0,
+};
+const MILLISECONDS: Kind = {
+  expected: "a number of milliseconds",
   is: (value) => typeof value === "number" && value >= 0,
 };
 /** A name in upper case would never match a request, whose names are compared in lower case. */
@@ -79,6 +90,8 @@ const OPTIONS: Kinds = {
   loopbackPorts: FUNCTION,
   cacheSize: BYTES,
   cacheFileSize: BYTES,
+  keepAssets: MILLISECONDS,
+  keepAssetsSize: BYTES,
   validate: oneOf(["auto", "inotify", "stat", "off"]),
   config: orNull(PATH),
   onWarning: FUNCTION,
