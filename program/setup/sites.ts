@@ -34,7 +34,7 @@ export function siteOptionsOf(
   onWarning: (line: string) => void = warn,
 ): StaticOptions {
   const { site, hosts, cacheSize, cacheFileSize, validate, config } = command;
-  const { allowedHosts, trustProxy, proxyProtocol, verbosity } = command;
+  const { allowedHosts, trustProxy, proxyProtocol, verbosity, keepAssets, keepAssetsSize } = command;
   const hasProxy = trustProxy.length > 0 || proxyProtocol; // a proxy passes on whatever host names it likes
   let ports: readonly number[] | null = null;
   const { hsts } = command;
@@ -45,6 +45,8 @@ export function siteOptionsOf(
     cacheSize,
     cacheFileSize,
     validate,
+    keepAssets: keepAssets ?? 0,
+    keepAssetsSize,
     config,
     allowedHosts: allowedHosts ?? null,
     loopbackPorts: () => ports ??= hasProxy ? [] : loopbackPorts(listening()),

@@ -57,6 +57,7 @@ export class KeptFiles {
       tree: null,
       way: null,
       memory,
+      isConstant: true,
     });
     const loader = kept.loader(fileBytesMax);
     const tags = new EntityTags(settings.etag, (path) => kept.open(path));
