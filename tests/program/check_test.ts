@@ -48,6 +48,7 @@ Deno.test("the output is a valid file with the same meaning, wherever it is put"
     ],
     ['{ "root": "a", "listen": "[::1]:80", "port": 81, "gracePeriod": "1m" }'],
     ['{ "cacheSize": 0, "cacheFileSize": 1000, "cacheValidate": "stat", "user": "www-data:33", "root": "/" }'],
+    ['{ "keepAssets": "24h", "keepAssetsSize": "1G", "root": "a" }'],
     ['{ "headTimeout": 0.5, "bodyTimeout": "2m", "minReceiveRate": 0, "maxBody": 0, "maxConnections": 5, "root": "a" }'],
     ['{ "rate": "90/m", "maxPerIp": 7, "index": ["a,b", "c"], "spa": true, "cors": true, "root": "./a//b/../c/." }'],
     ['{ "cors": ["https://a.example", "*"], "spa": "x.html", "root": "a", "sandbox": false }'],

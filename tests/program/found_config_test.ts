@@ -96,7 +96,9 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
       .split(" ").map((key) => [key, true]),
   ),
   ...Object.fromEntries(
-    ["port", "backlog", "cacheSize", "cacheFileSize", "workers", "admin"].map((key) => [key, 1]),
+    ["port", "backlog", "cacheSize", "cacheFileSize", "keepAssets", "keepAssetsSize", "workers", "admin"].map(
+      (key) => [key, 1],
+    ),
   ),
   ...Object.fromEntries(
     LIMITS.map(({ key }) => [key, key === "rate" ? "1/s" : key === "maxHead" ? "64K" : 1]),

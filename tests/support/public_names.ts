@@ -14,11 +14,11 @@ export const FLAG_NAMES: readonly string[] = words(`
   acme-staging acme-tls-alpn admin allowed-hosts auth backlog body-timeout browse cache-control
   cache-file-size cache-size cache-validate check clean-urls completions compress config coroutine cors
   error-log error-page etag explain grace-period handler handshake-timeout hash-password head-timeout header
-  healthcheck help host hsts http2 https https-port index keep-alive keep-alive-timeout listen man max-body
+  healthcheck help host hsts http2 https https-port index keep-alive keep-alive-timeout keep-assets keep-assets-size listen man max-body
   max-connections max-fields max-head max-per-ip max-streams min-receive-rate min-send-rate
   no-access-log-file no-acme no-acme-ca no-acme-dir no-acme-directory no-acme-eab no-acme-email
   no-acme-profile no-acme-staging no-acme-tls-alpn no-admin no-browse no-clean-urls no-compress no-config
-  no-coroutine no-cors no-error-log no-hsts no-http2 no-https no-https-port no-keep-alive no-proxy-protocol
+  no-coroutine no-cors no-error-log no-hsts no-http2 no-https no-https-port no-keep-alive no-keep-assets no-proxy-protocol
   no-quiet no-redirect-http no-sandbox no-security-headers no-spa no-trust-proxy no-user no-verbose poller
   port precompressed proxy-protocol quiet rate rate-burst redirect-http root sandbox security-headers
   send-timeout socket-mode spa tls-cert tls-key tls-profile trust-proxy user verbose version workers
@@ -33,7 +33,7 @@ export const KEY_NAMES: readonly string[] = words(`
   acme.profile acme.staging acme.tlsAlpn admin allowedHosts auth backlog bodyTimeout browse cacheControl
   cacheFileSize cacheSize cacheValidate cleanUrls compress coroutine cors errorLog errorPages etag
   gracePeriod handler handshakeTimeout headTimeout headers host hosts http2 https index keepAlive
-  keepAliveTimeout listen maxBody maxConnections maxFields maxHead maxPerIp maxStreams minReceiveRate
+  keepAliveTimeout keepAssets keepAssetsSize listen maxBody maxConnections maxFields maxHead maxPerIp maxStreams minReceiveRate
   minSendRate poller port precompressed proxyProtocol rate rateBurst redirects rewrites root sandbox
   securityHeaders sendTimeout socketMode spa tls.cert tls.hsts tls.key tls.port tls.profile tls.redirectHttp
   trustProxy user workers
@@ -45,11 +45,11 @@ export const VARIABLE_NAMES: readonly string[] = words(`
   ACME_STAGING ACME_TLS_ALPN ADMIN ALLOWED_HOSTS AUTH BACKLOG BODY_TIMEOUT BROWSE CACHE_CONTROL
   CACHE_FILE_SIZE CACHE_SIZE CACHE_VALIDATE CLEAN_URLS COMPRESS CONFIG COROUTINE CORS ERROR_LOG
   ERROR_PAGE ETAG GRACE_PERIOD HANDLER HANDSHAKE_TIMEOUT HEADER HEAD_TIMEOUT HOST HSTS HTTP2 HTTPS
-  HTTPS_PORT INDEX KEEP_ALIVE KEEP_ALIVE_TIMEOUT LISTEN MAX_BODY MAX_CONNECTIONS MAX_FIELDS MAX_HEAD
+  HTTPS_PORT INDEX KEEP_ALIVE KEEP_ALIVE_TIMEOUT KEEP_ASSETS KEEP_ASSETS_SIZE LISTEN MAX_BODY MAX_CONNECTIONS MAX_FIELDS MAX_HEAD
   MAX_PER_IP MAX_STREAMS MIN_RECEIVE_RATE MIN_SEND_RATE NO_ACCESS_LOG_FILE NO_ACME NO_ACME_CA NO_ACME_DIR
   NO_ACME_DIRECTORY NO_ACME_EAB NO_ACME_EMAIL NO_ACME_PROFILE NO_ACME_STAGING NO_ACME_TLS_ALPN NO_ADMIN
   NO_BROWSE NO_CLEAN_URLS NO_COMPRESS NO_CONFIG NO_COROUTINE NO_CORS NO_ERROR_LOG NO_HSTS NO_HTTP2 NO_HTTPS
-  NO_HTTPS_PORT NO_KEEP_ALIVE NO_PROXY_PROTOCOL NO_QUIET NO_REDIRECT_HTTP NO_SANDBOX NO_SECURITY_HEADERS
+  NO_HTTPS_PORT NO_KEEP_ALIVE NO_KEEP_ASSETS NO_PROXY_PROTOCOL NO_QUIET NO_REDIRECT_HTTP NO_SANDBOX NO_SECURITY_HEADERS
   NO_SPA NO_TRUST_PROXY NO_USER NO_VERBOSE POLLER PORT PRECOMPRESSED PROXY_PROTOCOL QUIET RATE RATE_BURST
   REDIRECT_HTTP ROOT SANDBOX SECURITY_HEADERS SEND_TIMEOUT SOCKET_MODE SPA TLS_CERT TLS_KEY TLS_PROFILE
   TRUST_PROXY USER VERBOSE WORKERS

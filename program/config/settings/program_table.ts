@@ -176,7 +176,7 @@ export const PROGRAM_GROUPS = {
       default: null,
       isForStatic: true,
       otherwise: "off",
-      help: "serve deleted files with hashed names for TIME",
+      help: "serve deleted files with hashed names",
       description:
         "For how long files with a content hash in their names stay served after they were deleted or replaced by a deploy, such as 24h.",
       examples: ["24h"],
