@@ -108,6 +108,7 @@ Deno.test("every key is printed, except unset ones without a default", () => {
     "acme.tlsAlpn",
     "admin",
     "errorLog",
+    "keepAssets",
     "listen",
     "maxConnections",
     "rateBurst",

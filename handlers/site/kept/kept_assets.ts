@@ -9,7 +9,7 @@
  * Sites that are opened anew take over what is kept for the path of their root.
  * @module
  */
-import { ENOENT } from "../../../ffi/libc/errno.ts";
+import { ENOENT, SystemError } from "../../../ffi/libc/errno.ts";
 import type { PathBytes } from "../../../ffi/file/file.ts";
 import { FileStatus } from "../../../ffi/file/file_status.ts";
 import type { FileName } from "../../../ffi/file/inotify.ts";
@@ -17,11 +17,12 @@ import { pathOf } from "../../../ffi/file/path_walk.ts";
 import { close } from "../../../ffi/socket/socket.ts";
 import { type KeptSnapshot, SHOWN_KEPT_MAX } from "../../../server/metrics/statistics.ts";
 import { printable } from "../../../server/usage_error.ts";
-import type { SiteRoot } from "../files/directory_root.ts";
+import { SiteRoot } from "../files/directory_root.ts";
 import type { Found, Spelling } from "../files/root.ts";
 import { KEPT_DIRECTORIES_MAX, KEPT_LOOK_MS_MAX, KEPT_LOOK_MS_MIN } from "../limits.ts";
 import type { Seen } from "../lookup/lookup.ts";
 import { isMissing, nameOf, pathBytesOf } from "./asset_names.ts";
+import { type EarlierRoot, inheritedOf } from "./earlier_roots.ts";
 import { AssetWalk } from "./asset_walk.ts";
 import { HeldFile, heldFiles, type Used } from "./held_files.ts";
 
@@ -71,8 +72,36 @@ export class KeptAssets {
     return kept;
   }
 
+  /** Returns the directories that all roots led to before, for a process that takes over. */
+  static earlierRoots(): EarlierRoot[] {
+    return [...known.values()].flatMap((kept) =>
+      kept.#earlier.map(({ path, sinceMs }) => ({ root: kept.#key, path, sinceMs }))
+    );
+  }
+
+  /** Opens the directories that another process told of, as far as they still exist. */
+  #inherit(root: SiteRoot): void {
+    for (const { path, sinceMs } of inheritedOf(this.#key).slice(0, KEPT_DIRECTORIES_MAX)) {
+      if (Date.now() - sinceMs >= this.#keptMs) continue;
+      let earlier: SiteRoot;
+      try {
+        earlier = new SiteRoot(path);
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error;
+        continue; // it was deleted
+      }
+      if (earlier.identity === root.identity) {
+        earlier.close();
+        continue;
+      }
+      this.#earlier.push({ root: earlier, path, sinceMs, isOwned: true });
+      heldFiles.directories++;
+    }
+  }
+
   #hold(root: SiteRoot, { keptMs, bytesMax }: KeepOptions): void {
     this.#keptMs = keptMs;
+    if (this.#roots.length === 0) this.#inherit(root);
     heldFiles.bytesMax = bytesMax;
     const before = this.#roots.at(-1);
     const nowMs = Date.now();
