@@ -142,7 +142,7 @@ export async function supervise(
     launch: launcher.successor,
     sockets: () => [...workerPool.sockets.all, ...adminToInherit(command, adminSockets)],
     ticketSecret: () => certificates === null ? undefined : ticketSecret,
-    earlierRoots: () => history.earlier,
+    earlierRoots: () => history.look(),
     certificates: () => command.https ? renewal?.current.certificates : undefined,
     succeeded: (pid) => {
       hasSuccessor = true;

@@ -201,7 +201,7 @@ const METRICS: readonly Metric[] = [
   gauge(
     "epollet_kept_seconds",
     "For how long files are kept.",
-    ({ cache }) => cache?.kept == null ? undefined : cache.kept.keptMs / 1000,
+    ({ cache }) => cache?.kept ? cache.kept.keptMs / 1000 : undefined,
   ),
   counter(
     "epollet_kept_requests_total",

@@ -32,13 +32,16 @@ export class RootHistory {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
     if (command.keepAssets === null) return;
-    this.#look();
-    this.#timer = setInterval(() => this.#look(), LOOK_INTERVAL_MS);
+    this.look();
+    this.#timer = setInterval(() => this.look(), LOOK_INTERVAL_MS);
     Deno.unrefTimer(this.#timer as unknown as number);
   }
 
-  #look(): void {
-    const command = this.#command!;
+  /** Looks where the roots lead now, and returns where they led before. */
+  look(): readonly EarlierRoot[] {
+    const command = this.#command;
+    if (command === null || command.keepAssets === null) return [];
+    const { keepAssets } = command;
     const nowMs = Date.now();
     for (const root of rootsOf(command)) {
       const fd = openPath(root);
@@ -57,8 +60,9 @@ export class RootHistory {
       const paths = seen.get(root) ?? new Set();
       seen.set(root, paths);
       if (paths.has(path) || path === this.#latest.get(root)) return false;
-      return nowMs - sinceMs < command.keepAssets! && paths.add(path).size <= KEPT_DIRECTORIES_MAX;
+      return nowMs - sinceMs < keepAssets && paths.add(path).size <= KEPT_DIRECTORIES_MAX;
     });
     this.earlier.splice(0, this.earlier.length, ...stays);
+    return this.earlier;
   }
 }

@@ -26,10 +26,10 @@ function lead(path: string, target: string): void {
 function shown({ status, fields, text }: WireResponse): unknown {
   const { date: _, ...others } = fields;
   const boundary = /[0-9a-f-]{30,}/g; // a new one for each response
-  others["content-type"] = others["content-type"]!.replaceAll(boundary, "…");
+  const type = fields["content-type"]?.replaceAll(boundary, "…");
   return {
     status,
-    others,
+    others: { ...others, "content-type": type },
     text: createHash("sha256").update(text.replaceAll(boundary, "…")).digest("hex"),
   };
 }

@@ -63,10 +63,10 @@ export const EXPORT_NAMES: readonly string[] = words(`
   EPOLLWRBAND EPOLLWRNORM Epoll ErrorListener EtagMode Expiring FD_SETSIZE FetchAddress FetchHandler
   FetchInfo FetchOptions FetchTcpAddress FetchUnixAddress Fields FileBody FileBodyInit
    FileDescriptorLike Forwarded Handler HandlerContext HasFileno HeaderRule HeadsSnapshot Http2Snapshot HttpClock
-   HttpError HttpRequest HttpResponse HttpVersion Interest ListenOptions ListeningSocket LogFile LogFormatName
+   HttpError HttpRequest HttpResponse HttpVersion Interest KeptFileSnapshot KeptSnapshot ListenOptions ListeningSocket LogFile LogFormatName
   LogTarget OpensslMissing POLLERR POLLER_NAMES POLLHUP POLLIN POLLMSG POLLNVAL POLLOUT POLLPRI POLLRDBAND POLLRDHUP
   POLLRDNORM POLLWRBAND POLLWRNORM Peer Poll Poller PollerName PrecompressedMode Protocol Rate Reactor
-  Readiness ReadyList Reconfiguration RedirectRule RequestBody RequestExchange ResponseOptions RewriteRule Scheme SecondService
+  Readiness ReadyList Reconfiguration RedirectRule RequestBody RequestExchange ResponseOptions RewriteRule RootSnapshot Scheme SecondService
   ServeManyOptions ServeOptions ServeSettings ServeUnixOptions Served Server ServerAddress ServerHandle
   ServerLimits ServerOptions ServerSettings Session SiteArchive SiteOptions SiteSettings Snapshot
   SocketAddress Source StaticHandler StaticOptions StreamBody SystemError TargetForm Timer TlsCertificate TlsProfile TlsSettings TlsSnapshot UnixServerAddress

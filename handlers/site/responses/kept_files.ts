@@ -63,13 +63,12 @@ export class KeptFiles {
     const tags = new EntityTags(settings.etag, (path) => kept.open(path));
     this.#resources = new Resources(settings, { cache, tree: null, loader, locator, hidden, fileBytesMax });
     // Known requests remember the answers of the site only: these have to find out first that the file is still missing.
-    const owner = this;
     this.#presenter = new Presenter({
       cache,
       loader,
       tags,
       policy,
-      owner,
+      owner: this,
       forms: new Forms(cache, new Compressor(), tags),
     });
   }
