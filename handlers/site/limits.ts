@@ -54,8 +54,9 @@ export const KEPT_DIRECTORIES_MAX = 8;
 /** How often it is looked which files have gone and which are new: eight times in the time for which they are kept. */
 export const KEPT_LOOK_MS_MIN = 200;
 export const KEPT_LOOK_MS_MAX = 15_000;
-/** The length of a slice of the look for new files. */
+/** The length of a slice of such a look, and the pause before the next one. */
 export const KEPT_SLICE_MS = 4;
+export const KEPT_PAUSE_MS = 20;
 /** Names that one look for new files reads. */
 export const KEPT_NAMES_MAX: number = 64 * KIB;
 /** Files without room in one look for new files. After so many it ends. */

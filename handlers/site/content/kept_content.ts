@@ -71,10 +71,10 @@ export class KeptContent implements Root {
 
   /** Counts a request for the file `seen[0]`, which has gone, and holds `seen` in case that their directory goes, too. */
   use(seen: readonly Seen[], resource: Resource, turn: number): void {
-    this.#assets.count(seen[0]!.path);
     for (const one of seen) {
       this.#assets.hold(one, { resource, turn, hasGone: true }, (path) => this.#assets.open(path));
     }
+    this.#assets.count(seen[0]!.path);
   }
 
   /** Returns a loader for the files. Those up to `fileBytesMax` are read into memory. */

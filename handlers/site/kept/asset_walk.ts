@@ -47,7 +47,7 @@ export class AssetWalk {
       this.#root = root.identity;
       this.#read.clear();
     }
-    if (this.#reading === null && this.#waiting.length === 0) {
+    if (!this.isUnderWay) {
       this.#waiting.push("");
       this.#names = this.#refusals = 0;
     }
@@ -56,9 +56,14 @@ export class AssetWalk {
       if (this.#reading !== null) this.#readOn(this.#reading);
       else this.#enter(root, this.#waiting.pop()!);
       if (this.#names > KEPT_NAMES_MAX || this.#refusals > KEPT_REFUSALS_MAX) this.stop();
-      if (this.#reading === null && this.#waiting.length === 0) return true;
+      if (!this.isUnderWay) return true;
     } while (performance.now() < endMs);
     return false;
+  }
+
+  /** True while a walk is not complete. */
+  get isUnderWay(): boolean {
+    return this.#reading !== null || this.#waiting.length > 0;
   }
 
   /** Ends the walk. */

@@ -19,7 +19,13 @@ import { type KeptSnapshot, SHOWN_KEPT_MAX } from "../../../server/metrics/stati
 import { printable } from "../../../server/usage_error.ts";
 import { SiteRoot } from "../files/directory_root.ts";
 import type { Found, Spelling } from "../files/root.ts";
-import { KEPT_DIRECTORIES_MAX, KEPT_LOOK_MS_MAX, KEPT_LOOK_MS_MIN } from "../limits.ts";
+import {
+  KEPT_DIRECTORIES_MAX,
+  KEPT_LOOK_MS_MAX,
+  KEPT_LOOK_MS_MIN,
+  KEPT_PAUSE_MS,
+  KEPT_SLICE_MS,
+} from "../limits.ts";
 import type { Seen } from "../lookup/lookup.ts";
 import { isMissing, nameOf, pathBytesOf } from "./asset_names.ts";
 import { type EarlierRoot, inheritedOf } from "./earlier_roots.ts";
@@ -37,6 +43,8 @@ interface Earlier {
   readonly root: SiteRoot;
   readonly path: string;
   readonly sinceMs: number;
+  /** Requests that were answered with its files. */
+  asked: number;
   /** True once its content source has left it to be closed here. */
   isOwned: boolean;
 }
@@ -55,6 +63,8 @@ export class KeptAssets {
   /** The latest first. */
   #earlier: Earlier[] = [];
   readonly #files = new Map<FileName, HeldFile>();
+  /** The held files that are still to be looked at. */
+  readonly #unseen: HeldFile[] = [];
   readonly #walk = new AssetWalk((path) => this.#foresee(path));
   readonly #status = new FileStatus();
   #asked = 0;
@@ -94,7 +104,7 @@ export class KeptAssets {
         earlier.close();
         continue;
       }
-      this.#earlier.push({ root: earlier, path, sinceMs, isOwned: true });
+      this.#earlier.push({ root: earlier, path, sinceMs, asked: 0, isOwned: true });
       heldFiles.directories++;
     }
   }
@@ -108,9 +118,9 @@ export class KeptAssets {
     for (const earlier of this.#earlier) {
       if (earlier.root.identity === root.identity) this.#forget(earlier);
     }
-    if (before !== undefined && before.identity !== root.identity) {
+    if (before !== undefined && before.identity !== root.identity && before.fd >= 0) {
       const path = printable(pathOf(before.fd));
-      this.#earlier.unshift({ root: before, path, sinceMs: nowMs, isOwned: false });
+      this.#earlier.unshift({ root: before, path, sinceMs: nowMs, asked: 0, isOwned: false });
       heldFiles.directories++;
       for (const oldest of this.#earlier.slice(KEPT_DIRECTORIES_MAX)) this.#forget(oldest);
     }
@@ -171,7 +181,7 @@ export class KeptAssets {
     if (held !== undefined && seen.status !== null && held.isAsHeld(seen.status)) {
       held.resource = resource;
       held.turn = turn;
-      if (!hasGone) held.goneMs = null;
+      held.goneMs = hasGone ? held.goneMs ?? goneMs : null;
       return;
     }
     this.#holdOpen(path, open(seen.path), (file) => {
@@ -247,8 +257,11 @@ export class KeptAssets {
   /** Counts a request that was answered with the file at `path`. */
   count(path: PathBytes): void {
     this.#asked++;
-    const held = this.#files.get(nameOf(path));
-    if (held !== undefined) held.asked++;
+    const name = nameOf(path);
+    const place = this.#placeOf(name, path);
+    if (place !== null) place.asked++;
+    const held = this.#files.get(name);
+    if (held !== undefined && held !== place) held.asked++;
   }
 
   #placeOf(name: FileName, path: PathBytes): Place | null {
@@ -273,28 +286,41 @@ export class KeptAssets {
     }
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      this.#lookAtAll();
-      const isDone = this.#walk.goOn(this.#roots.at(-1)!);
-      this.#lookIn(isDone ? this.#lookMs : KEPT_LOOK_MS_MIN);
+      const isDone = this.#lookOn() && this.#walk.goOn(this.#roots.at(-1)!);
+      this.#lookIn(isDone ? this.#lookMs : KEPT_PAUSE_MS);
     }, ms);
     Deno.unrefTimer(this.#timer as unknown as number);
   }
 
-  #lookAtAll(): void {
-    const nowMs = Date.now();
+  /** Looks at the held files for a slice of time. True when all were looked at since the last walk. */
+  #lookOn(): boolean {
+    if (this.#unseen.length === 0 && !this.#walk.isUnderWay) this.#beginLook();
     const root = this.#roots.at(-1)!;
+    const endMs = performance.now() + KEPT_SLICE_MS;
+    while (this.#unseen.length > 0) {
+      if (performance.now() >= endMs) return false;
+      this.#lookAt(this.#unseen.pop()!, root, Date.now());
+    }
+    return true;
+  }
+
+  #beginLook(): void {
+    const nowMs = Date.now();
+    this.#unseen.push(...this.#files.values());
     for (const earlier of this.#earlier) {
       const isGone = this.#status.readDescriptor(earlier.root.fd) === 0 && this.#status.linkCount === 0;
       if (isGone || nowMs - earlier.sinceMs >= this.#keptMs) this.#forget(earlier);
     }
-    for (const file of [...this.#files.values()]) {
-      const found = root.look(pathBytesOf(file.path), this.#status);
-      if (found === "file") {
-        file.seenMs = nowMs;
-        file.goneMs = null;
-        if (!file.isAsHeld(this.#status)) this.#drop(file); // found again by the walk, or by the next request
-      } else if (isMissing(found) && nowMs - file.went(nowMs) >= this.#keptMs) this.#drop(file);
-    }
+  }
+
+  #lookAt(file: HeldFile, root: SiteRoot, nowMs: number): void {
+    if (this.#files.get(file.path) !== file) return; // it has left meanwhile
+    const found = root.look(pathBytesOf(file.path), this.#status);
+    if (found === "file") {
+      file.seenMs = nowMs;
+      file.goneMs = null;
+      if (!file.isAsHeld(this.#status)) this.#drop(file); // found again by the walk, or by the next request
+    } else if (isMissing(found) && nowMs - file.went(nowMs) >= this.#keptMs) this.#drop(file);
   }
 
   /** Returns what is kept of files that have gone. */
@@ -309,10 +335,10 @@ export class KeptAssets {
       asked: this.#asked,
       keptMs: this.#keptMs,
       shown: [
-        ...this.#earlier.map(({ path, sinceMs }) => ({
+        ...this.#earlier.map(({ path, sinceMs, asked }) => ({
           path: `${path}/`,
           untilMs: sinceMs + this.#keptMs,
-          asked: 0,
+          asked,
         })),
         ...gone.sort((one, other) => other.asked - one.asked).map(({ path, goneMs, asked }) => ({
           path: printable(decoder.decode(pathBytesOf(path).subarray(0, -1))),
