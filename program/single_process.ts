@@ -7,7 +7,7 @@ import { keepMountTable } from "../ffi/file/mount_table.ts";
 import { forbidCoreDumps, giveUpLowPorts } from "../ffi/process/privileges.ts";
 import { isSecureExecution } from "../ffi/process/process.ts";
 import { inheritEarlierRoots } from "../handlers/site/kept/earlier_roots.ts";
-import { KeptAssets } from "../handlers/site/kept/kept_assets.ts";
+import { earlierRoots } from "../handlers/site/kept/earlier_directories.ts";
 import type { Arguments, CommandLine } from "./config/settings/settings.ts";
 import { adminService, adminToInherit, listenForAdmin } from "./setup/admin.ts";
 import { loadCertificates } from "./setup/certificates.ts";
@@ -92,7 +92,7 @@ export async function serveSingleProcess(
     launch: launcher.successor,
     sockets: () => [...sockets.all, ...adminToInherit(command, adminSockets)],
     ticketSecret: () => certificates === null ? undefined : ticketSecret,
-    earlierRoots: () => KeptAssets.earlierRoots(),
+    earlierRoots,
     certificates: () => command.https ? renewal?.current.certificates : undefined,
     succeeded: (pid) => {
       hasSuccessor = true;

@@ -9,27 +9,20 @@
  * Sites that are opened anew take over what is kept for the path of their root.
  * @module
  */
-import { ENOENT, SystemError } from "../../../ffi/libc/errno.ts";
+import { ENOENT } from "../../../ffi/libc/errno.ts";
 import type { PathBytes } from "../../../ffi/file/file.ts";
 import { FileStatus } from "../../../ffi/file/file_status.ts";
 import type { FileName } from "../../../ffi/file/inotify.ts";
-import { pathOf } from "../../../ffi/file/path_walk.ts";
 import { close } from "../../../ffi/socket/socket.ts";
 import { type KeptSnapshot, SHOWN_KEPT_MAX } from "../../../server/metrics/statistics.ts";
 import { printable } from "../../../server/usage_error.ts";
-import { SiteRoot } from "../files/directory_root.ts";
+import type { SiteRoot } from "../files/directory_root.ts";
 import type { Found, Spelling } from "../files/root.ts";
-import {
-  KEPT_DIRECTORIES_MAX,
-  KEPT_LOOK_MS_MAX,
-  KEPT_LOOK_MS_MIN,
-  KEPT_PAUSE_MS,
-  KEPT_SLICE_MS,
-} from "../limits.ts";
+import { KEPT_LOOK_MS_MAX, KEPT_LOOK_MS_MIN, KEPT_PAUSE_MS, KEPT_SLICE_MS } from "../limits.ts";
 import type { Seen } from "../lookup/lookup.ts";
 import { isMissing, nameOf, pathBytesOf } from "./asset_names.ts";
-import { type EarlierRoot, inheritedOf } from "./earlier_roots.ts";
 import { AssetWalk } from "./asset_walk.ts";
+import { EarlierDirectories, type EarlierDirectory } from "./earlier_directories.ts";
 import { HeldFile, heldFiles, type Used } from "./held_files.ts";
 
 /** For how long, and how many bytes. */
@@ -38,19 +31,8 @@ export interface KeepOptions {
   readonly bytesMax: number;
 }
 
-/** A directory that the root's path led to before. */
-interface Earlier {
-  readonly root: SiteRoot;
-  readonly path: string;
-  readonly sinceMs: number;
-  /** Requests that were answered with its files. */
-  asked: number;
-  /** True once its content source has left it to be closed here. */
-  isOwned: boolean;
-}
-
 /** A file that is kept: in an earlier directory, or held. */
-type Place = Earlier | HeldFile;
+type Place = EarlierDirectory | HeldFile;
 
 const known = new Map<string, KeptAssets>();
 
@@ -60,8 +42,7 @@ export class KeptAssets {
   #keptMs = 0;
   /** The roots of the content sources that are open, the latest last. */
   readonly #roots: SiteRoot[] = [];
-  /** The latest first. */
-  #earlier: Earlier[] = [];
+  readonly #earlier: EarlierDirectories;
   readonly #files = new Map<FileName, HeldFile>();
   /** The held files that are still to be looked at. */
   readonly #unseen: HeldFile[] = [];
@@ -72,6 +53,7 @@ export class KeptAssets {
 
   private constructor(key: string) {
     this.#key = key;
+    this.#earlier = new EarlierDirectories(key);
   }
 
   /** Returns what is kept for the path `key` of a root that leads to `root` now. `release` has to be called at the end. */
@@ -82,48 +64,10 @@ export class KeptAssets {
     return kept;
   }
 
-  /** Returns the directories that all roots led to before, for a process that takes over. */
-  static earlierRoots(): EarlierRoot[] {
-    return [...known.values()].flatMap((kept) =>
-      kept.#earlier.map(({ path, sinceMs }) => ({ root: kept.#key, path, sinceMs }))
-    );
-  }
-
-  /** Opens the directories that another process told of, as far as they still exist. */
-  #inherit(root: SiteRoot): void {
-    for (const { path, sinceMs } of inheritedOf(this.#key).slice(0, KEPT_DIRECTORIES_MAX)) {
-      if (Date.now() - sinceMs >= this.#keptMs) continue;
-      let earlier: SiteRoot;
-      try {
-        earlier = new SiteRoot(path);
-      } catch (error) {
-        if (!(error instanceof SystemError)) throw error;
-        continue; // it was deleted
-      }
-      if (earlier.identity === root.identity) {
-        earlier.close();
-        continue;
-      }
-      this.#earlier.push({ root: earlier, path, sinceMs, asked: 0, isOwned: true });
-      heldFiles.directories++;
-    }
-  }
-
   #hold(root: SiteRoot, { keptMs, bytesMax }: KeepOptions): void {
-    this.#keptMs = keptMs;
-    if (this.#roots.length === 0) this.#inherit(root);
+    this.#keptMs = this.#earlier.keptMs = keptMs;
     heldFiles.bytesMax = bytesMax;
-    const before = this.#roots.at(-1);
-    const nowMs = Date.now();
-    for (const earlier of this.#earlier) {
-      if (earlier.root.identity === root.identity) this.#forget(earlier);
-    }
-    if (before !== undefined && before.identity !== root.identity && before.fd >= 0) {
-      const path = printable(pathOf(before.fd));
-      this.#earlier.unshift({ root: before, path, sinceMs: nowMs, asked: 0, isOwned: false });
-      heldFiles.directories++;
-      for (const oldest of this.#earlier.slice(KEPT_DIRECTORIES_MAX)) this.#forget(oldest);
-    }
+    this.#earlier.begin(this.#roots.at(-1) ?? null, root);
     this.#roots.push(root);
     this.#lookIn(0);
   }
@@ -135,9 +79,7 @@ export class KeptAssets {
       this.#end();
       return false;
     }
-    const earlier = this.#earlier.find((earlier) => earlier.root === root);
-    if (earlier === undefined) return false;
-    return earlier.isOwned = true;
+    return this.#earlier.adopt(root);
   }
 
   #end(): void {
@@ -145,20 +87,14 @@ export class KeptAssets {
     this.#timer = null;
     this.#walk.stop();
     known.delete(this.#key);
-    for (const earlier of this.#earlier) this.#forget(earlier);
+    this.#earlier.clear();
     for (const file of this.#files.values()) heldFiles.remove(file);
     this.#files.clear();
   }
 
-  #forget(earlier: Earlier): void {
-    this.#earlier = this.#earlier.filter((one) => one !== earlier);
-    heldFiles.directories--;
-    if (earlier.isOwned) earlier.root.close();
-  }
-
   /** True when no file can be kept at present, so that nothing has to be looked up. */
   get isEmpty(): boolean {
-    return this.#earlier.length === 0 && this.#files.size === 0;
+    return this.#earlier.isEmpty && this.#files.size === 0;
   }
 
   /**
@@ -266,10 +202,8 @@ export class KeptAssets {
 
   #placeOf(name: FileName, path: PathBytes): Place | null {
     const nowMs = Date.now();
-    for (const earlier of this.#earlier) {
-      if (nowMs - earlier.sinceMs >= this.#keptMs) continue;
-      if (earlier.root.look(path, this.#status) === "file") return earlier;
-    }
+    const earlier = this.#earlier.find(path, nowMs);
+    if (earlier !== null) return earlier;
     const held = this.#files.get(name);
     return held === undefined || nowMs - held.went(nowMs) >= this.#keptMs ? null : held;
   }
@@ -294,7 +228,10 @@ export class KeptAssets {
 
   /** Looks at the held files for a slice of time. True when all were looked at since the last walk. */
   #lookOn(): boolean {
-    if (this.#unseen.length === 0 && !this.#walk.isUnderWay) this.#beginLook();
+    if (this.#unseen.length === 0 && !this.#walk.isUnderWay) {
+      this.#earlier.prune(Date.now());
+      this.#unseen.push(...this.#files.values());
+    }
     const root = this.#roots.at(-1)!;
     const endMs = performance.now() + KEPT_SLICE_MS;
     while (this.#unseen.length > 0) {
@@ -302,15 +239,6 @@ export class KeptAssets {
       this.#lookAt(this.#unseen.pop()!, root, Date.now());
     }
     return true;
-  }
-
-  #beginLook(): void {
-    const nowMs = Date.now();
-    this.#unseen.push(...this.#files.values());
-    for (const earlier of this.#earlier) {
-      const isGone = this.#status.readDescriptor(earlier.root.fd) === 0 && this.#status.linkCount === 0;
-      if (isGone || nowMs - earlier.sinceMs >= this.#keptMs) this.#forget(earlier);
-    }
   }
 
   #lookAt(file: HeldFile, root: SiteRoot, nowMs: number): void {
@@ -331,11 +259,11 @@ export class KeptAssets {
       bytes: gone.reduce((sum, { size }) => sum + size, 0),
       heldFiles: this.#files.size,
       heldBytes: [...this.#files.values()].reduce((sum, { size }) => sum + size, 0),
-      directories: this.#earlier.length,
+      directories: this.#earlier.all.length,
       asked: this.#asked,
       keptMs: this.#keptMs,
       shown: [
-        ...this.#earlier.map(({ path, sinceMs, asked }) => ({
+        ...this.#earlier.all.map(({ path, sinceMs, asked }) => ({
           path: `${path}/`,
           untilMs: sinceMs + this.#keptMs,
           asked,
