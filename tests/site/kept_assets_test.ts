@@ -7,7 +7,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { staticHandler } from "../../handlers/static.ts";
 import { openDescriptors } from "../support/descriptors.ts";
 import { hashOf } from "../support/passwords.ts";
-import { Program, Site } from "../support/program.ts";
+import { Program, programCommand, Site } from "../support/program.ts";
 import { ServedSite } from "../support/served_site.ts";
 import { eventually } from "../support/waiting.ts";
 import { get, Wire, type WireResponse } from "../support/wire.ts";
@@ -228,4 +228,80 @@ Deno.test("a closed handler has let go of all descriptors", async () => {
   assertMatch(two.snapshot().kept!.shown[0]!.path, /\/r\/1\/$/);
   two.close();
   assertEquals(openDescriptors(), before);
+});
+
+Deno.test("with few descriptors, files are held in memory, and served from there", async () => {
+  const file = (n: number) => `/assets/a.3f9c1${n}b.js`;
+  const numbers = Array.from({ length: 40 }, (_, i) => 10 + i);
+  using site = new Site(
+    Object.fromEntries(numbers.map((n) => [file(n).slice(1), String(n).repeat(3000)])),
+  );
+  const command = programCommand(["0", site.root, "--no-config", "--compress", ...KEEP]);
+  await using program = await Program.startCommand([
+    "sh",
+    "-c",
+    'ulimit -n 128; exec "$@"',
+    "sh",
+    ...command,
+  ]);
+  using wire = await Wire.connect(program.port);
+  const answers = async () => {
+    const all = [];
+    for (const n of numbers) {
+      for (const line of ["Range: bytes=100-110", "Accept-Encoding: gzip"]) {
+        await wire.send(get(file(n), line));
+        all.push(shown(await wire.expect()));
+      }
+    }
+    return all;
+  };
+  await held(program, numbers.length);
+  const open = () => Array.from(Deno.readDirSync(`/proc/${program.pid}/fd`)).length;
+  assert(open() < 60, `${open()} descriptors`);
+  const before = await answers();
+  Deno.removeSync(site.path("assets"), { recursive: true });
+  for (let i = 0; i < 2; i++) assertEquals(await answers(), before);
+  assert(open() < 60, `${open()} descriptors`);
+});
+
+Deno.test("clients find the parts of each page through many deploys, and never those of another", async () => {
+  using site = new Site();
+  const deploy = (n: number) => {
+    site.write(`r/${n}/index.html`, `${n}`);
+    site.write(`r/${n}/assets/part.3f9c1${100 + n}.js`, `part ${n}`);
+    lead(site.path("current"), `r/${n}`);
+    if (n >= 2) Deno.removeSync(site.path(`r/${n - 2}`), { recursive: true });
+  };
+  deploy(0);
+  await using program = await Program.start(site.path("current"), [...KEEP, "--no-config"]);
+  const DEPLOYS = 40;
+  const CLIENTS = 16;
+  let latest = 0;
+  const rounds = new Array(CLIENTS).fill(0);
+  const mistakes: string[] = [];
+  const clients = rounds.map(async (_, i) => {
+    using wire = await Wire.connect(program.port);
+    while (latest < DEPLOYS) {
+      const least = latest;
+      await wire.send(get("/"));
+      const page = (await wire.expect()).text;
+      await wire.send(get(`/assets/part.3f9c1${100 + Number(page)}.js`));
+      const { status, text } = await wire.expect();
+      if (status !== 200 || text !== `part ${page}` || Number(page) < least) {
+        mistakes.push(`page ${page}: ${status} ${text}`);
+      }
+      rounds[i]++;
+    }
+  });
+  for (let n = 1; n <= DEPLOYS; n++) {
+    deploy(n);
+    latest = n;
+    const before = [...rounds]; // no page is older than the release before when that is deleted
+    await eventually(
+      () => n === DEPLOYS || rounds.every((count, i) => count > before[i]),
+      "a client waits",
+    );
+  }
+  await Promise.all(clients);
+  assertEquals(mistakes, []);
 });
