@@ -34,7 +34,7 @@ export class RootHistory {
     if (command.keepAssets === null) return;
     this.look();
     this.#timer = setInterval(() => this.look(), LOOK_INTERVAL_MS);
-    Deno.unrefTimer(this.#timer as unknown as number);
+    Deno.unrefTimer(this.#timer);
   }
 
   /** Looks where the roots lead now, and returns where they led before. */

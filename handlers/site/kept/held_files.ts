@@ -10,6 +10,7 @@ import type { FileName } from "../../../ffi/file/inotify.ts";
 import { duplicate } from "../../../ffi/process/executable.ts";
 import { descriptorLimit } from "../../../ffi/process/process.ts";
 import { close } from "../../../ffi/socket/socket.ts";
+import { bodyMemory } from "../../../server/http/body_memory.ts";
 import { bytesWithHeadRoom } from "../../../server/http/head_room.ts";
 import { readWhole } from "../files/directory_root.ts";
 import {
@@ -125,6 +126,7 @@ export class HeldFile {
   release(): void {
     if (this.#fd >= 0) close(this.#fd);
     this.#fd = -1;
+    if (this.#bytes !== null) bodyMemory.reclaimer.free(this.#bytes.buffer); // responses have copies
     this.#bytes = null;
   }
 

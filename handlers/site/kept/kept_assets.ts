@@ -223,7 +223,7 @@ export class KeptAssets {
       const isDone = this.#lookOn() && this.#walk.goOn(this.#roots.at(-1)!);
       this.#lookIn(isDone ? this.#lookMs : KEPT_PAUSE_MS);
     }, ms);
-    Deno.unrefTimer(this.#timer as unknown as number);
+    Deno.unrefTimer(this.#timer);
   }
 
   /** Looks at the held files for a slice of time. True when all were looked at since the last walk. */
