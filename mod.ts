@@ -48,6 +48,9 @@ export type {
   ConnectionSnapshot,
   HeadsSnapshot,
   Http2Snapshot,
+  KeptFileSnapshot,
+  KeptSnapshot,
+  RootSnapshot,
   Snapshot,
   TlsSnapshot,
 } from "./server/metrics/statistics.ts";

@@ -10,6 +10,7 @@ import { KnownRequest } from "../server/http/heads/known_request.ts";
 import type { HttpRequest } from "../server/http/request.ts";
 import { HttpResponse } from "../server/http/response.ts";
 import { CACHE_BYTES_MAX } from "./site/limits.ts";
+import { mergeKept } from "../server/metrics/merge_snapshots.ts";
 import { type CacheSnapshot, SHOWN_ROOTS_MAX } from "../server/metrics/statistics.ts";
 import type { SiteArchive } from "./site/files/archive.ts";
 import { AllowedHosts, hostOf, nameOf } from "./hosts/allowed_hosts.ts";
@@ -122,6 +123,7 @@ const EMPTY: CacheSnapshot = {
   events: 0,
   overflows: 0,
   roots: [],
+  kept: null,
 };
 
 /** Returns a function that passes each message to `warn` the first time only. */
@@ -134,10 +136,10 @@ function once(warn: (message: string) => void): (message: string) => void {
 
 /** Returns the counters of `a` plus those of `b`. */
 function sumOf(a: CacheSnapshot, b: Partial<CacheSnapshot>): CacheSnapshot {
-  const { roots, ...counts } = a;
+  const { roots, kept, ...counts } = a;
   const names = Object.keys(counts) as (keyof typeof counts)[];
   const sums = names.map((name) => [name, counts[name] + (b[name] ?? 0)]);
-  return { ...Object.fromEntries(sums) as unknown as typeof counts, roots };
+  return { ...Object.fromEntries(sums) as unknown as typeof counts, roots, kept };
 }
 
 /** All sites of a handler, by host. */
@@ -232,7 +234,8 @@ export class Sites {
       ...this.#mountedSites.map(({ site }) => site.snapshot()),
       isWatching ? { watches: count, events, overflows } : {},
     ].reduce(sumOf, this.#past);
-    return { ...sums, roots };
+    const kept = contents.flatMap(({ kept }) => kept?.snapshot() ?? []);
+    return { ...sums, roots, kept: kept.length === 0 ? null : kept.reduce(mergeKept) };
   }
 
   /**

@@ -6,6 +6,8 @@
 import { keepMountTable } from "../ffi/file/mount_table.ts";
 import { forbidCoreDumps, giveUpLowPorts } from "../ffi/process/privileges.ts";
 import { isSecureExecution } from "../ffi/process/process.ts";
+import { inheritEarlierRoots } from "../handlers/site/kept/earlier_roots.ts";
+import { earlierRoots } from "../handlers/site/kept/earlier_directories.ts";
 import type { Arguments, CommandLine } from "./config/settings/settings.ts";
 import { adminService, adminToInherit, listenForAdmin } from "./setup/admin.ts";
 import { loadCertificates } from "./setup/certificates.ts";
@@ -14,7 +16,13 @@ import { decodeBase64, ticketSecretOf } from "./lifecycle/ticket_secret.ts";
 import { announce, loadCode } from "./greeting/announce.ts";
 import { openBrowser } from "./greeting/browser.ts";
 import { sayReady, ServiceManager } from "./lifecycle/service_manager.ts";
-import { certificatesOf, inheritedBy, type LaunchContext, Launcher } from "./lifecycle/launch.ts";
+import {
+  certificatesOf,
+  earlierRootsOf,
+  inheritedBy,
+  type LaunchContext,
+  Launcher,
+} from "./lifecycle/launch.ts";
 import { Logs } from "./setup/logs.ts";
 import { warn } from "./terminal/output.ts";
 import { accountOf, dropRoot, listeningOf, prepare, sandboxOf } from "./setup/prepare.ts";
@@ -43,6 +51,7 @@ export async function serveSingleProcess(
   const account = accountOf(command);
   const listening = () => sockets.listening.map(({ address }) => address);
   keepMountTable(); // a reload needs it, and the sandbox does not permit to open it
+  inheritEarlierRoots(earlierRootsOf(launchContext));
   const opened = await openSites(command, listening); // before binding: a mistake in a site leaves no socket file behind
   const certificates = loadCertificates(command, certificatesOf(launchContext));
   const ticketSecret = ticketSecretOf(launchContext);
@@ -86,6 +95,7 @@ export async function serveSingleProcess(
     launch: launcher.successor,
     sockets: () => [...sockets.all, ...adminToInherit(command, adminSockets)],
     ticketSecret: () => certificates === null ? undefined : ticketSecret,
+    earlierRoots,
     certificates: () => command.https ? renewal?.current.certificates : undefined,
     succeeded: (pid) => {
       hasSuccessor = true;

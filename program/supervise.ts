@@ -22,9 +22,16 @@ import { ticketSecretOf } from "./lifecycle/ticket_secret.ts";
 import { announce, loadCode } from "./greeting/announce.ts";
 import { openBrowser } from "./greeting/browser.ts";
 import { Companion } from "./workers/companion_process.ts";
+import { RootHistory } from "./workers/root_history.ts";
 import { WorkerPool, workersOf } from "./workers/worker_pool.ts";
 import { EXIT_FAILURE, EXIT_USAGE } from "./terminal/exit.ts";
-import { certificatesOf, inheritedBy, type LaunchContext, Launcher } from "./lifecycle/launch.ts";
+import {
+  certificatesOf,
+  earlierRootsOf,
+  inheritedBy,
+  type LaunchContext,
+  Launcher,
+} from "./lifecycle/launch.ts";
 import { Logs } from "./setup/logs.ts";
 import { warn } from "./terminal/output.ts";
 import { accountOf, dropRoot, listeningOf, sandboxOf } from "./setup/prepare.ts";
@@ -97,10 +104,12 @@ export async function supervise(
     apply: (next) => supervisor.renew(next),
     warn,
   });
+  const history = new RootHistory(earlierRootsOf(launchContext));
   const workerPool = new WorkerPool(
     supervisor,
     sockets,
     () => renewal && { certificates: renewal.current.certificates, ticketSecret },
+    history,
   );
   let answered = Promise.resolve();
   const challenges = !answersChallenges(command) ? null : new ChallengeWatch(
@@ -134,6 +143,7 @@ export async function supervise(
     launch: launcher.successor,
     sockets: () => [...workerPool.sockets.all, ...adminToInherit(command, adminSockets)],
     ticketSecret: () => certificates === null ? undefined : ticketSecret,
+    earlierRoots: () => history.look(),
     certificates: () => command.https ? renewal?.current.certificates : undefined,
     succeeded: (pid) => {
       hasSuccessor = true;

@@ -4,6 +4,7 @@
  * @module
  */
 import { forbidCoreDumps } from "../ffi/process/privileges.ts";
+import { inheritEarlierRoots } from "../handlers/site/kept/earlier_roots.ts";
 import { decodeBase64 } from "./lifecycle/ticket_secret.ts";
 import type { CommandLine } from "./config/settings/settings.ts";
 import type { WorkerConfiguration } from "./workers/messages.ts";
@@ -31,6 +32,7 @@ export async function serveAsWorker(
   const sockets = asListening(configuration.sockets, settings);
   let say = (line: string): void => void early.push(line);
   const early: string[] = [];
+  inheritEarlierRoots(configuration.earlierRoots);
   const opened = await openSites(command, () => sockets.map(({ address }) => address), (line) => say(line));
   const material = tls === null
     ? null

@@ -185,6 +185,29 @@ const METRICS: readonly Metric[] = [
     samples: ({ cache }) =>
       (cache?.roots ?? []).map(({ root, sinceMs }) => [{ root }, sinceMs / 1000] as const),
   },
+  gauge("epollet_kept_files", "Files that have gone and are held.", (s) => s.cache?.kept?.files),
+  gauge("epollet_kept_bytes", "The size of these files.", (s) => s.cache?.kept?.bytes),
+  gauge(
+    "epollet_kept_held_files",
+    "Files that are held to be kept, with those that have not gone.",
+    (s) => s.cache?.kept?.heldFiles,
+  ),
+  gauge("epollet_kept_held_bytes", "The size of these files.", (s) => s.cache?.kept?.heldBytes),
+  gauge(
+    "epollet_kept_directories",
+    "Directories of earlier generations that are still open.",
+    (s) => s.cache?.kept?.directories,
+  ),
+  gauge(
+    "epollet_kept_seconds",
+    "For how long files are kept.",
+    ({ cache }) => cache?.kept ? cache.kept.keptMs / 1000 : undefined,
+  ),
+  counter(
+    "epollet_kept_requests_total",
+    "Requests that were answered with a file that had gone.",
+    (s) => s.cache?.kept?.asked,
+  ),
   gauge("epollet_inotify_watches", "Files and directories watched by inotify.", (s) => s.cache?.watches),
   counter("epollet_inotify_events_total", "Events received from inotify.", (s) => s.cache?.events),
   counter(

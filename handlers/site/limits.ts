@@ -40,6 +40,30 @@ export const UNLISTED_NAMES_TRUSTED_MS = 1000;
  */
 export const CACHE_SETTLE_SECONDS = 2;
 
+// Files that are kept after they went
+
+/** Bytes of all files that are held to be kept. --keep-assets-size changes it. */
+export const KEPT_BYTES_MAX: number = 64 * MIB;
+/** At most one in so many of the process' descriptors, and no more than the next number, is for files to be kept. */
+export const DESCRIPTORS_PER_KEPT_FILE = 8;
+export const KEPT_DESCRIPTORS_MAX = 1024;
+/** Files that are held, by descriptors or in memory. */
+export const KEPT_FILES_MAX = 4096;
+/** Directories of one root that are kept open after the root has led to another one. */
+export const KEPT_DIRECTORIES_MAX = 8;
+/** How often it is looked which files have gone and which are new: eight times in the time for which they are kept. */
+export const KEPT_LOOK_MS_MIN = 200;
+export const KEPT_LOOK_MS_MAX = 15_000;
+/** The length of a slice of such a look, and the pause before the next one. */
+export const KEPT_SLICE_MS = 4;
+export const KEPT_PAUSE_MS = 20;
+/** Names that one look for new files reads. */
+export const KEPT_NAMES_MAX: number = 64 * KIB;
+/** Files without room in one look for new files. After so many it ends. */
+export const KEPT_REFUSALS_MAX = 64;
+/** Resources in a second that are ended because their file is no longer held. */
+export const KEPT_ENDS_PER_SECOND_MAX = 32;
+
 // Tags and compressed forms
 
 /**

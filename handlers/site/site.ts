@@ -38,6 +38,7 @@ import type { Root } from "./files/root.ts";
 import { FallbackFiles } from "./responses/fallback_files.ts";
 import { archiveWanted, type Wanted } from "./folders/folder_query.ts";
 import { folderArchive } from "./responses/folder_archive.ts";
+import { KeptFiles } from "./responses/kept_files.ts";
 import type { WatchTree } from "./watch/watch_tree.ts";
 
 const SLASH = 0x2f;
@@ -66,6 +67,8 @@ export class Site {
   readonly #listingBodies = new ListingBodies();
   readonly #listedFiles: ListedFiles;
   readonly #fallbackFiles: FallbackFiles;
+  /** Null without `keepAssets`. */
+  readonly #kept: KeptFiles | null;
   /** Requests whose response is a pending promise. */
   #pending = 0;
   #isOpen = true;
@@ -112,13 +115,9 @@ export class Site {
     this.#plain = new PlainErrors(this.#policy);
     this.#errors = new ErrorPages(settings.errorPages, this.#plain, this.#fallbackFiles);
     const authorization = this.#authorization = new Authorization(this.#rules, this.#errors);
-    this.#listedFiles = new ListedFiles({
-      root,
-      rules: this.#rules,
-      locator,
-      hidden,
-      rulesFor: (url, location) => authorization.rulesFor(url, location),
-    });
+    const rulesFor = authorization.rulesFor.bind(authorization);
+    this.#listedFiles = new ListedFiles({ root, rules: this.#rules, locator, hidden, rulesFor });
+    this.#kept = KeptFiles.of(settings, { origin, locator, policy: this.#policy, rulesFor });
   }
 
   /** Returns how many files are in memory, and the counters of the cache. */
@@ -129,6 +128,7 @@ export class Site {
   /** Closes the site once every pending response is made; until then the files behind it stay open. */
   close(): void {
     this.#isClosing = true;
+    this.#kept?.clear();
     this.#cache.clear(); // remembered answers end with their resources
     if (this.#pending > 0 || !this.#isOpen) return;
     this.#isOpen = false;
@@ -260,11 +260,13 @@ export class Site {
             : this.#archive(location.path, wanted, auth, request);
         case "error":
           trace?.("reason", location.why);
-          return location.status === 404 ? this.#missing(request) : this.#fail(location.status, request);
+          if (location.status !== 404) return this.#fail(location.status, request);
+          return this.#presentKept(this.#kept?.find(resolved, url, key, request) ?? null, request);
         case "file": {
           if (wanted !== null) return this.#resolve(request, null); // a rule leads to a file
           const resource = this.#resources.make(location, key, url, auth, lookup);
           if (resource === null) return this.#missing(request);
+          this.#kept?.hold(location, resource, context);
           // The cache finds by the path alone: it would hide a rule that redirects this path with another query.
           if (this.#rules.redirect(url, "") !== null) resource.isNew = false;
           return this.#present(resource, request);
@@ -273,6 +275,13 @@ export class Site {
     } finally {
       lookup.end();
     }
+  }
+
+  /** Answers with a file that has gone and is kept; null: none is, so nothing is at the URL. */
+  #presentKept(resource: Resource | null, request: SiteRequest): Answer {
+    if (resource === null) return this.#missing(request);
+    const denied = resource.auth.length === 0 ? null : this.#deny(resource.auth, request);
+    return denied ?? this.#settle(this.#kept!.present(resource, request), request);
   }
 
   #movedTo(

@@ -30,7 +30,12 @@ import { openSites } from "../setup/sites.ts";
 
 const KIB = 1024;
 /** Bytes: a smaller size other than 0 is probably a number without its unit. */
-const SIZES_MEANT_MIN = { cacheSize: KIB * KIB, cacheFileSize: KIB, maxBody: KIB } as const;
+const SIZES_MEANT_MIN = {
+  cacheSize: KIB * KIB,
+  cacheFileSize: KIB,
+  keepAssetsSize: KIB,
+  maxBody: KIB,
+} as const;
 /** A longer timeout is probably a number of milliseconds. A number without a unit counts seconds. */
 const TIME_MEANT_MS_MAX = 60 * 60 * 1000;
 const TIMES = LIMITS.filter(({ kind }) => kind === TIME).map(({ key }) => key);

@@ -12,6 +12,7 @@ import {
   SELF,
   spawn,
 } from "../../ffi/process/child.ts";
+import type { EarlierRoot } from "../../handlers/site/kept/earlier_roots.ts";
 import { withoutLowPorts } from "../../ffi/process/privileges.ts";
 import { environmentVariable, hideEnvironmentVariable } from "../../ffi/process/process.ts";
 import type { NamedCertificate } from "../../server/tls_options.ts";
@@ -91,6 +92,12 @@ export function inheritedBy(launchContext: LaunchContext | null): readonly Inher
 /** Returns the certificates of `--https` in the program that this one replaces; null if there are none. */
 export function certificatesOf(launchContext: LaunchContext | null): readonly NamedCertificate[] | null {
   return launchContext?.message.kind === "succession" ? launchContext.message.certificates ?? null : null;
+}
+
+/** Returns the directories that the roots of the program before this one led to; empty if there are none. */
+export function earlierRootsOf(launchContext: LaunchContext | null): readonly EarlierRoot[] {
+  const message = launchContext?.message;
+  return message === undefined || message.kind === "companion" ? [] : message.earlierRoots ?? [];
 }
 
 /**

@@ -7,6 +7,7 @@
 import { hangUp } from "../../ffi/process/child.ts";
 import { processId } from "../../ffi/process/process.ts";
 import { describeEnd } from "../workers/supervisor.ts";
+import type { EarlierRoot } from "../../handlers/site/kept/earlier_roots.ts";
 import type { Reactor } from "../../server/loop/reactor.ts";
 import type { NamedCertificate } from "../../server/tls_options.ts";
 import type { Upgrade } from "../workers/messages.ts";
@@ -26,6 +27,8 @@ export interface Predecessor {
   ticketSecret(): string | undefined;
   /** Returns the certificates of `--https`; undefined without it. */
   certificates(): readonly NamedCertificate[] | undefined;
+  /** Returns the directories that the roots led to before. */
+  earlierRoots(): readonly EarlierRoot[];
   /** Called when the successor, process `pid`, serves. This program may end then. */
   succeeded(pid: number): void;
   warn(message: string): void;
@@ -80,11 +83,13 @@ export class UpgradeAttempts {
     };
     const ticketSecret = this.#predecessor.ticketSecret();
     const certificates = this.#predecessor.certificates();
+    const earlierRoots = this.#predecessor.earlierRoots();
     const message: Upgrade = {
       kind: "succession",
       sockets: this.#predecessor.sockets(),
       ...ticketSecret === undefined ? {} : { ticketSecret },
       ...certificates === undefined ? {} : { certificates },
+      ...earlierRoots.length === 0 ? {} : { earlierRoots },
     };
     try {
       this.#isTrying = true;

@@ -38,7 +38,7 @@ export function siteOptionsOf(
   onWarning: (line: string) => void = warn,
 ): StaticOptions {
   const { site, hosts, cacheSize, cacheFileSize, validate, config } = command;
-  const { trustProxy, proxyProtocol, verbosity } = command;
+  const { trustProxy, proxyProtocol, verbosity, keepAssets, keepAssetsSize } = command;
   const hasProxy = trustProxy.length > 0 || proxyProtocol; // a proxy passes on whatever host names it likes
   let ports: readonly number[] | null = null;
   const { hsts, poller } = command;
@@ -49,6 +49,8 @@ export function siteOptionsOf(
     cacheSize,
     cacheFileSize,
     validate,
+    keepAssets: keepAssets ?? 0,
+    keepAssetsSize,
     config,
     allowedHosts: allowedHostsOf(command),
     loopbackPorts: () => ports ??= hasProxy ? [] : loopbackPorts(listening()),

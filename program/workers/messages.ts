@@ -2,6 +2,7 @@
  * The messages between a supervisor and its workers, and between a program and its successor.
  * @module
  */
+import type { EarlierRoot } from "../../handlers/site/kept/earlier_roots.ts";
 import type { InheritedSocket } from "../listening/inherited_socket.ts";
 import type { NamedCertificate } from "../../server/tls_options.ts";
 import type { Challenges } from "../../server/challenges.ts";
@@ -18,6 +19,8 @@ export interface WorkerConfiguration {
   /** The certificates, which the worker may not be permitted to read; null without TLS. */
   readonly tls: TlsForWorkers | null;
   readonly config: { readonly path: string; readonly text: string; readonly isNamed: boolean } | null;
+  /** The directories that the roots led to before, the latest first. */
+  readonly earlierRoots: readonly EarlierRoot[];
 }
 
 /** What workers need for TLS. */
@@ -60,6 +63,8 @@ export interface Upgrade {
   readonly ticketSecret?: string;
   /** The certificates of `--https`, which the successor's user may not be able to make; missing without it. */
   readonly certificates?: readonly NamedCertificate[];
+  /** The directories that the roots led to before, the latest first; missing without any. */
+  readonly earlierRoots?: readonly EarlierRoot[];
 }
 
 /** A message to a worker. */

@@ -9,8 +9,10 @@ import {
   type ConnectionSnapshot,
   type HeadsSnapshot,
   type Http2Snapshot,
+  type KeptSnapshot,
   LATENCY_BOUNDS,
   SHOWN_CONNECTIONS_MAX,
+  SHOWN_KEPT_MAX,
   SHOWN_ROOTS_MAX,
   type Snapshot,
   type TlsSnapshot,
@@ -44,6 +46,8 @@ const CACHE_COUNTS = [
   "events",
   "overflows",
 ] as const;
+const KEPT_COUNTS = ["files", "bytes", "heldFiles", "heldBytes", "directories", "asked", "keptMs"] as const;
+const KEPT_FILE_COUNTS = ["untilMs", "asked"] as const;
 const ROOT_COUNTS = ["generation", "sinceMs"] as const;
 const PATH_LENGTH_MAX = 4096;
 const TLS_COUNTS = ["tls12", "tls13", "resumed", "failed"] as const;
@@ -89,7 +93,17 @@ function readCache(value: unknown): CacheSnapshot {
     const { root, path } = membersOf(one);
     return isPath(root) && isPath(path) ? [{ root, path, ...countsOf(one, ROOT_COUNTS) }] : [];
   });
-  return { ...countsOf(value, CACHE_COUNTS), roots };
+  const { kept } = membersOf(value);
+  const isKept = kept !== null && kept !== undefined;
+  return { ...countsOf(value, CACHE_COUNTS), roots, kept: isKept ? readKept(kept) : null };
+}
+
+function readKept(value: unknown): KeptSnapshot {
+  const shown = listOf(membersOf(value)["shown"], SHOWN_KEPT_MAX).flatMap((one) => {
+    const { path } = membersOf(one);
+    return isPath(path) ? [{ path, ...countsOf(one, KEPT_FILE_COUNTS) }] : [];
+  });
+  return { ...countsOf(value, KEPT_COUNTS), shown };
 }
 
 /** True for a text that is one line wherever it is shown. */

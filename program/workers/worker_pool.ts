@@ -9,6 +9,7 @@ import type { CommandLine } from "../config/settings/settings.ts";
 import { checkAddresses } from "../listening/listen.ts";
 import type { Sockets } from "../listening/sockets.ts";
 import { listeningOf } from "../setup/prepare.ts";
+import type { RootHistory } from "./root_history.ts";
 import type { TlsForWorkers, WorkerConfiguration } from "./messages.ts";
 import type { Outcome, Supervisor } from "./supervisor.ts";
 
@@ -24,11 +25,18 @@ export class WorkerPool {
   readonly isConfined = false;
   readonly #supervisor: Supervisor;
   readonly #tls: () => TlsForWorkers | null;
+  readonly #history: RootHistory;
   #sockets: Sockets;
   #isClosed = false;
 
-  /** `tls` returns what workers that start now need for TLS. */
-  constructor(supervisor: Supervisor, sockets: Sockets, tls: () => TlsForWorkers | null) {
+  /** `tls` returns what workers that start now need for TLS; `history` is where the roots led before. */
+  constructor(
+    supervisor: Supervisor,
+    sockets: Sockets,
+    tls: () => TlsForWorkers | null,
+    history: RootHistory,
+  ) {
+    this.#history = history;
     this.#supervisor = supervisor;
     this.#sockets = sockets;
     this.#tls = tls;
@@ -88,12 +96,14 @@ export class WorkerPool {
     count: number,
   ): Promise<Outcome> {
     const tls = this.#tls();
+    this.#history.follow(command);
     const configurations = Array.from({ length: count }, (_, index): WorkerConfiguration => ({
       kind: "configuration",
       index,
       sockets: sockets.ofWorker(index, count),
       tls,
       config,
+      earlierRoots: this.#history.earlier,
     }));
     return this.#supervisor.replace(configurations, command.gracePeriodMs);
   }

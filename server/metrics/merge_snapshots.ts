@@ -7,7 +7,9 @@ import {
   type ConnectionSnapshot,
   type HeadsSnapshot,
   type Http2Snapshot,
+  type KeptSnapshot,
   SHOWN_CONNECTIONS_MAX,
+  SHOWN_KEPT_MAX,
   SHOWN_ROOTS_MAX,
   type Snapshot,
 } from "./statistics.ts";
@@ -99,7 +101,10 @@ function addNamed<Name extends string, T extends Readonly<Record<Name, number>>>
 }
 
 function addCacheCounters(now: CacheSnapshot, before: CacheSnapshot): CacheSnapshot {
-  return addNamed(now, before, CACHE_COUNTERS);
+  const kept = now.kept === null || before.kept === null
+    ? now.kept
+    : addNamed(now.kept, before.kept, ["asked"]);
+  return { ...addNamed(now, before, CACHE_COUNTERS), kept };
 }
 
 function mergeCaches(one: CacheSnapshot | null, other: CacheSnapshot | null): CacheSnapshot | null {
@@ -111,6 +116,16 @@ function mergeCaches(one: CacheSnapshot | null, other: CacheSnapshot | null): Ca
     resources: one.resources + other.resources,
     watches: one.watches + other.watches,
     roots: [...one.roots, ...other.roots].slice(0, SHOWN_ROOTS_MAX),
+    kept: one.kept === null || other.kept === null ? one.kept ?? other.kept : mergeKept(one.kept, other.kept),
+  };
+}
+
+/** Combines what is kept of two roots, or by two workers. */
+export function mergeKept(one: KeptSnapshot, other: KeptSnapshot): KeptSnapshot {
+  return {
+    ...addNamed(one, other, ["files", "bytes", "heldFiles", "heldBytes", "directories", "asked"]),
+    keptMs: Math.max(one.keptMs, other.keptMs),
+    shown: [...one.shown, ...other.shown].slice(0, SHOWN_KEPT_MAX),
   };
 }
 

@@ -59,6 +59,39 @@ export interface RootSnapshot {
 /** The most roots of a snapshot. */
 export const SHOWN_ROOTS_MAX = 100;
 
+/** A file that has gone and is still served, or a directory with such files. */
+export interface KeptFileSnapshot {
+  /** The path below the root; of a directory, the whole path with a slash at its end. */
+  readonly path: string;
+  /** The end of the time for which it is kept, in milliseconds since 1970. */
+  readonly untilMs: number;
+  /** The number of requests that were answered with it since it went. */
+  readonly asked: number;
+}
+
+/** Files with hashed names that are served for a time after they went (`--keep-assets`). */
+export interface KeptSnapshot {
+  /** The number of files that have gone and are held. */
+  readonly files: number;
+  /** The size of these files in bytes. */
+  readonly bytes: number;
+  /** The number of files that are held, with those that have not gone. */
+  readonly heldFiles: number;
+  /** The size of these files in bytes. */
+  readonly heldBytes: number;
+  /** The number of earlier directories that are still open. */
+  readonly directories: number;
+  /** The number of requests that were answered with a file that had gone. */
+  readonly asked: number;
+  /** For how long files are kept, in milliseconds. */
+  readonly keptMs: number;
+  /** The directories and the files that were asked for most; {@linkcode SHOWN_KEPT_MAX} at most. */
+  readonly shown: readonly KeptFileSnapshot[];
+}
+
+/** The greatest number of files in one {@linkcode KeptSnapshot}. */
+export const SHOWN_KEPT_MAX = 20;
+
 /** The counters and contents of a cache of files. */
 export interface CacheSnapshot {
   /** The size of the contents in bytes. */
@@ -81,6 +114,8 @@ export interface CacheSnapshot {
   readonly overflows: number;
   /** The roots that are directories, as far as they were asked for; {@linkcode SHOWN_ROOTS_MAX} at most. */
   readonly roots: readonly RootSnapshot[];
+  /** What is kept of files that have gone; null without `--keep-assets`. */
+  readonly kept: KeptSnapshot | null;
 }
 
 /** The contents of the cache of request heads. */

@@ -49,6 +49,7 @@ const FOLDERS: readonly string[] = [
   "handlers/site/listing",
   "handlers/site/lookup",
   "handlers/site/cache",
+  "handlers/site/kept",
   "handlers/site/content",
   "handlers/site/folders",
   "handlers/site/responses",

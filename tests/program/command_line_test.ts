@@ -61,6 +61,8 @@ Deno.test("without arguments the port is 7890 and the root ./html", () => {
     cacheSize: 256 * 1024 * 1024,
     cacheFileSize: 1024 * 1024,
     validate: "auto",
+    keepAssets: null,
+    keepAssetsSize: 64 * 1024 * 1024,
     workers: 0,
     admin: null,
     user: null,

@@ -96,9 +96,19 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
       .split(" ").map((key) => [key, true]),
   ),
   ...Object.fromEntries(
-    ["port", "backlog", "cacheSize", "cacheFileSize", "archiveSize", "workers", "admin"].map((
-      key,
-    ) => [key, 1]),
+    [
+      "port",
+      "backlog",
+      "cacheSize",
+      "cacheFileSize",
+      "archiveSize",
+      "keepAssets",
+      "keepAssetsSize",
+      "workers",
+      "admin",
+    ].map(
+      (key) => [key, 1],
+    ),
   ),
   ...Object.fromEntries(
     LIMITS.map(({ key }) => [key, key === "rate" ? "1/s" : key === "maxHead" ? "64K" : 1]),

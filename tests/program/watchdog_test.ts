@@ -250,7 +250,7 @@ Deno.test(
     try {
       assertEquals(
         await supervisor.replace(
-          [{ kind: "configuration", index: 0, sockets: [], config: null, tls: null }],
+          [{ kind: "configuration", index: 0, sockets: [], config: null, tls: null, earlierRoots: [] }],
           100,
         ),
         null,

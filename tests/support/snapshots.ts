@@ -48,5 +48,6 @@ export function cacheWith(n: number): NonNullable<Snapshot["cache"]> {
     events: n,
     overflows: n,
     roots: [],
+    kept: null,
   };
 }

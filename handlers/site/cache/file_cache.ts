@@ -35,6 +35,8 @@ export interface CachedSource {
   /** Null for a root that cannot be replaced. */
   readonly way: RootWay | null;
   readonly memory: CacheMemory;
+  /** True when a name never gets other bytes, so a time of change, such as that of a delete, says nothing of them. */
+  readonly isConstant?: boolean;
 }
 
 /** The resources of one site. A hash of the path finds a chain of resources, whose keys are then compared. */
@@ -44,6 +46,7 @@ export class FileCache implements Keeper {
   readonly #way: RootWay | null;
   readonly #validation: Validation;
   readonly #memory: CacheMemory;
+  readonly #isConstant: boolean;
   readonly #entries = new Map<number, Resource>();
   readonly #current = new FileStatus();
   #count = 0;
@@ -53,7 +56,8 @@ export class FileCache implements Keeper {
   misses = 0;
 
   /** Caches that share the memory of a `source` have the same root. */
-  constructor({ root, validation, tree, way, memory }: CachedSource) {
+  constructor({ root, validation, tree, way, memory, isConstant = false }: CachedSource) {
+    this.#isConstant = isConstant || validation === "off";
     this.#root = root;
     this.#validation = validation;
     this.#tree = tree;
@@ -117,7 +121,7 @@ export class FileCache implements Keeper {
 
   /** True when every change from now on will show in the times of a file that last changed at `seconds`. */
   isSettled(seconds: number, nowSeconds: number): boolean {
-    return this.#validation === "off" || seconds <= nowSeconds - CACHE_SETTLE_SECONDS;
+    return this.#isConstant || seconds <= nowSeconds - CACHE_SETTLE_SECONDS;
   }
 
   /**
@@ -165,7 +169,7 @@ export class FileCache implements Keeper {
   contentOf(status: FileStatus, context: HandlerContext): FileContent | null {
     const content = this.#memory.contents.find(status.identity);
     if (content === null || content.isProvisional) return null;
-    if (content.isSettled || this.#validation === "off") return content;
+    if (content.isSettled || this.#isConstant) return content;
     // A second change might not show in the file's times, but it ends a resource whose files are all watched.
     for (const user of this.#memory.contents.usersOf(content)) {
       if (user.unwatched.length > 0) return null;

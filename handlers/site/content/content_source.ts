@@ -9,13 +9,14 @@ import type { RootSnapshot } from "../../../server/metrics/statistics.ts";
 import { printable } from "../../../server/usage_error.ts";
 import { generationOf } from "./generations.ts";
 import type { ServedSettings } from "../settings/root_file.ts";
-import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../limits.ts";
+import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX, KEPT_BYTES_MAX } from "../limits.ts";
 import { SiteArchive } from "../files/archive.ts";
 import { ArchiveLoader, ArchiveRoot } from "./archive_root.ts";
 import { CacheMemory } from "../cache/cache_memory.ts";
 import { EntityTags } from "../cache/entity_tags.ts";
 import { HiddenFile } from "../lookup/hidden_file.ts";
 import { textOf } from "../listing/natural_order.ts";
+import { KeptContent } from "./kept_content.ts";
 import { Listings } from "../listing/listing.ts";
 import { FileLoader, type Loader } from "./loader.ts";
 import type { Root } from "../files/root.ts";
@@ -40,6 +41,8 @@ interface Opened {
   readonly validation: Validation;
   /** Bytes of the largest file that is read into memory; −1 when none is. */
   readonly fileBytesMax: number;
+  /** The files that are served after they went; null without `keepAssets`. */
+  readonly kept: KeptContent | null;
   /** Opens a file again, to compute its digest. Returns a descriptor or −errno. */
   readonly reopen: (path: PathBytes) => number;
 }
@@ -64,6 +67,7 @@ export class ContentSource {
   readonly tags: EntityTags;
   readonly hidden: HiddenFile;
   readonly listings: Listings;
+  readonly kept: KeptContent | null;
   #holders = 0;
   #isOpen = true;
 
@@ -81,6 +85,7 @@ export class ContentSource {
     this.loader = opened.loader;
     this.validation = opened.validation;
     this.fileBytesMax = opened.fileBytesMax;
+    this.kept = opened.kept;
     this.memory = new CacheMemory(options.cacheSize ?? CACHE_BYTES_MAX);
     const hidden = this.hidden = new HiddenFile(options.config ?? null, root);
     const { rootFile } = settings;
@@ -105,7 +110,7 @@ export class ContentSource {
     this.#isOpen = false;
     this.tree?.close();
     this.way?.close();
-    this.root.close();
+    if (this.kept?.release() !== true) this.root.close();
   }
 }
 
@@ -145,6 +150,7 @@ function openArchive(archive: SiteArchive, fileBytesMax: number): Opened {
     loader,
     validation: "off",
     fileBytesMax,
+    kept: null,
     reopen: () => -EBADF,
   };
 }
@@ -153,7 +159,7 @@ function openOnDisk(
   path: string,
   root: SiteRoot | FileRoot,
   fileBytesMax: number,
-  { validate = "auto", onWarning = () => {} }: SiteOptions,
+  { validate = "auto", onWarning = () => {}, keepAssets = 0, keepAssetsSize = KEPT_BYTES_MAX }: SiteOptions,
 ): Opened {
   let tree = validate === "auto" || validate === "inotify"
     ? new WatchTree(root, validate === "inotify", onWarning)
@@ -174,6 +180,9 @@ function openOnDisk(
     loader,
     validation,
     fileBytesMax,
+    kept: keepAssets > 0 && root instanceof SiteRoot
+      ? new KeptContent(SiteRoot.pathOf(path), root, { keptMs: keepAssets, bytesMax: keepAssetsSize })
+      : null,
     reopen: (path) => root.open(path),
   };
 }

@@ -34,6 +34,13 @@ export interface SiteOptions {
    * while they are served. Default `auto`.
    */
   readonly validate?: "auto" | Validation;
+  /**
+   * For how many milliseconds files stay served after they went, if their names have a hash of their content; 0 for no
+   * time. Default 0.
+   */
+  readonly keepAssets?: number;
+  /** Bytes of all files that are held for that, by descriptors or in memory. Default 64 MiB. */
+  readonly keepAssetsSize?: number;
   /** The configuration file, which is not served even if it is in the site. */
   readonly config?: string | null;
   /** Receives a line about a problem that does not keep the site from being served. */
@@ -49,6 +56,10 @@ export type Trace = (what: string, detail: string) => void;
 export const NO_OPENAT2_WARNING: string =
   `openat2(2) is missing (before Linux 5.6, or refused by a filter of system calls): ${NO_LINKS}`;
 
+const MILLISECONDS: Kind = {
+  expected: "a number of milliseconds",
+  is: (value) => typeof value === "number" && value >= 0,
+};
 /** A name in upper case would never match a request, whose names are compared in lower case. */
 const HOST: Kind = {
   expected: "the name of a host in lower case",
@@ -76,6 +87,8 @@ const OPTIONS: Kinds = {
   loopbackPorts: FUNCTION,
   cacheSize: BYTES,
   cacheFileSize: BYTES,
+  keepAssets: MILLISECONDS,
+  keepAssetsSize: BYTES,
   validate: oneOf(["auto", "inotify", "stat", "off"]),
   config: orNull(PATH),
   onWarning: FUNCTION,

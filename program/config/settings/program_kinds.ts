@@ -212,3 +212,22 @@ export const CACHE_FILE_SIZE: Kind<number> = {
   },
   json: [{ least: 0, most: FILE_SIZE_MAX, tooMuch: TOO_MUCH }, "string"],
 };
+
+const KEPT_PATTERN = /^(\d{1,9})(s|m|h|d)?$/;
+const KEPT_UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const KEPT_MS_MAX = 30 * 86_400_000;
+
+/** Milliseconds for which files are kept; null for none. */
+export const KEPT_TIME: Kind<number | null> = orNone(written<number>({
+  value: "TIME",
+  expected: "seconds, or a number with m, h or d, such as 24h; at most 30d",
+  pattern: KEPT_PATTERN,
+  parse: (text) => {
+    const [, digits, unit = "s"] = KEPT_PATTERN.exec(text)!;
+    const ms = Number(digits) * KEPT_UNITS_MS[unit]!;
+    return ms >= 1 && ms <= KEPT_MS_MAX ? ms : undefined;
+  },
+  format: (ms) => `${ms / 1000}s`,
+  json: ["number", "string"],
+  toJson: (ms) => `${ms / 1000}s`,
+}));

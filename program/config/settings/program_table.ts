@@ -3,7 +3,7 @@
  * inferred from the entries.
  * @module
  */
-import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX } from "../../../handlers/site/limits.ts";
+import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX, KEPT_BYTES_MAX } from "../../../handlers/site/limits.ts";
 import { HANDLER_NAMES } from "../../../handlers/names.ts";
 import { LOG_FORMAT_NAMES } from "../../../server/access_log/format.ts";
 import { LISTEN_BACKLOG } from "../../../server/limits.ts";
@@ -17,6 +17,7 @@ import {
   CACHE_FILE_SIZE,
   CACHE_SIZE,
   HOST,
+  KEPT_TIME,
   LISTEN,
   LOG_FILE,
   MODE,
@@ -172,6 +173,22 @@ export const PROGRAM_GROUPS = {
       key: "cacheValidate",
       isForStatic: true,
       help: "how changed files are noticed: auto, inotify, stat, off",
+    }),
+    keepAssets: entry({
+      kind: KEPT_TIME,
+      default: null,
+      isForStatic: true,
+      otherwise: "off",
+      help: "serve deleted files with hashed names",
+      description:
+        "For how long files with a content hash in their names stay served after they were deleted or replaced by a deploy, such as 24h.",
+      examples: ["24h"],
+    }),
+    keepAssetsSize: entry({
+      kind: CACHE_SIZE,
+      default: KEPT_BYTES_MAX,
+      isForStatic: true,
+      help: "bytes of files that are held for that",
     }),
   },
 
