@@ -3,6 +3,7 @@
  * @module
  */
 import { concat } from "../../server/http/bytes.ts";
+import { sleep } from "../support/sleep.ts";
 
 /** What came for a request. */
 export interface Answer {
@@ -29,6 +30,8 @@ const decoder = new TextDecoder();
 const CRLF = encoder.encode("\r\n");
 const HEAD_END = encoder.encode("\r\n\r\n");
 const BLOCK_BYTES = 64 * 1024;
+/** The pause after a connection that was refused. */
+const RETRY_MS = 100;
 
 class Ended extends Error {}
 class Hung extends Error {}
@@ -51,17 +54,19 @@ export class Client {
   /** Asks for `paths` at once, pipelined, and returns an answer for each. `etag` goes into If-None-Match. */
   async get(paths: readonly string[], etag: string | null = null): Promise<Answer[]> {
     const { hostname, port } = this.#address;
-    this.#connection ??= await Deno.connect(this.#address);
     const condition = etag === null ? "" : `If-None-Match: ${etag}\r\n`;
     const heads = paths.map((path) =>
       `GET ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n${condition}\r\n`
     );
-    const sentMs = performance.now();
+    let sentMs = performance.now();
     const answers: Answer[] = [];
     try {
-      await this.#connection.write(encoder.encode(heads.join("")));
+      const connection = this.#connection ??= await Deno.connect(this.#address);
+      sentMs = performance.now();
+      await connection.write(encoder.encode(heads.join("")));
     } catch {
       this.close();
+      await sleep(RETRY_MS);
     }
     while (answers.length < paths.length) answers.push(await this.#answer(sentMs));
     return answers;

@@ -12,7 +12,7 @@ function words(text: string): string[] {
 export const FLAG_NAMES: readonly string[] = words(`
   access-log access-log-file acme acme-ca acme-dir acme-directory acme-eab acme-email acme-profile
   acme-staging acme-tls-alpn admin allowed-hosts auth backlog body-timeout browse cache-control
-  cache-file-size cache-size cache-validate check clean-urls completions compress config coroutine cors
+  cache-file-size cache-size cache-validate check clean-urls completions compress compress-level config coroutine cors
   error-log error-page etag explain grace-period handler handshake-timeout hash-password head-timeout header
   healthcheck help host hsts http2 https https-port index keep-alive keep-alive-timeout listen man max-body
   max-connections max-fields max-head max-per-ip max-streams min-receive-rate min-send-rate
@@ -31,7 +31,7 @@ export const LETTERS = "H V a d h p q v w";
 export const KEY_NAMES: readonly string[] = words(`
   $schema accessLog accessLogFile acme.ca acme.dir acme.directory acme.eab acme.email acme.names
   acme.profile acme.staging acme.tlsAlpn admin allowedHosts auth backlog bodyTimeout browse cacheControl
-  cacheFileSize cacheSize cacheValidate cleanUrls compress coroutine cors errorLog errorPages etag
+  cacheFileSize cacheSize cacheValidate cleanUrls compress compressLevel coroutine cors errorLog errorPages etag
   gracePeriod handler handshakeTimeout headTimeout headers host hosts http2 https index keepAlive
   keepAliveTimeout listen maxBody maxConnections maxFields maxHead maxPerIp maxStreams minReceiveRate
   minSendRate poller port precompressed proxyProtocol rate rateBurst redirects rewrites root sandbox
@@ -43,7 +43,7 @@ export const KEY_NAMES: readonly string[] = words(`
 export const VARIABLE_NAMES: readonly string[] = words(`
   ACCESS_LOG ACCESS_LOG_FILE ACME ACME_CA ACME_DIR ACME_DIRECTORY ACME_EAB ACME_EMAIL ACME_PROFILE
   ACME_STAGING ACME_TLS_ALPN ADMIN ALLOWED_HOSTS AUTH BACKLOG BODY_TIMEOUT BROWSE CACHE_CONTROL
-  CACHE_FILE_SIZE CACHE_SIZE CACHE_VALIDATE CLEAN_URLS COMPRESS CONFIG COROUTINE CORS ERROR_LOG
+  CACHE_FILE_SIZE CACHE_SIZE CACHE_VALIDATE CLEAN_URLS COMPRESS COMPRESS_LEVEL CONFIG COROUTINE CORS ERROR_LOG
   ERROR_PAGE ETAG GRACE_PERIOD HANDLER HANDSHAKE_TIMEOUT HEADER HEAD_TIMEOUT HOST HSTS HTTP2 HTTPS
   HTTPS_PORT INDEX KEEP_ALIVE KEEP_ALIVE_TIMEOUT LISTEN MAX_BODY MAX_CONNECTIONS MAX_FIELDS MAX_HEAD
   MAX_PER_IP MAX_STREAMS MIN_RECEIVE_RATE MIN_SEND_RATE NO_ACCESS_LOG_FILE NO_ACME NO_ACME_CA NO_ACME_DIR
@@ -57,7 +57,7 @@ export const VARIABLE_NAMES: readonly string[] = words(`
 
 /** Exports of `mod.ts`, types among them. */
 export const EXPORT_NAMES: readonly string[] = words(`
-  AccessLogOptions AnyAddress ArchiveEntry AuthRule Body BodySink CacheSnapshot Cancelled CertificateError CertificateFacts CertificateSnapshot ConfigText
+  AccessLogOptions AnyAddress ArchiveEntry AuthRule Body BodySink CacheSnapshot Cancelled CertificateError CertificateFacts CertificateSnapshot CompressLevel ConfigText
   ConnectionSnapshot Coroutine CoroutineConnection EAGAIN EINTR EPOLLERR EPOLLET EPOLLEXCLUSIVE EPOLLHUP
   EPOLLIN EPOLLMSG EPOLLONESHOT EPOLLOUT EPOLLPRI EPOLLRDBAND EPOLLRDHUP EPOLLRDNORM EPOLLWAKEUP
   EPOLLWRBAND EPOLLWRNORM Epoll ErrorListener EtagMode Expiring FD_SETSIZE FetchAddress FetchHandler
