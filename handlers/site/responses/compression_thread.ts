@@ -2,9 +2,10 @@
  * Compression at the strongest levels, which takes a second per megabyte, on a thread of its own.
  *
  * The thread is a Web Worker: zlib's functions with a callback compress on the calling thread in newer runtimes. Its
- * module is a `data:` URL, so that the sandbox has nothing to permit. It opens no file either: the C library is loaded.
+ * module is a `data:` URL, so that the sandbox has nothing to permit.
  * @module
  */
+import { THREAD_LIBRARY } from "../../../ffi/libc/thread_library.ts";
 import { bytesWithHeadRoom } from "../../../server/http/head_room.ts";
 import { concat } from "../../../server/http/bytes.ts";
 import type { Coding } from "../../../server/http/fields/negotiation.ts";
@@ -29,19 +30,11 @@ interface Job {
 /** The lowest priority: the thread gets what nothing else wants. */
 const LOWEST_PRIORITY = 19;
 
-/** The module of the thread. The numbers are CLOCK_THREAD_CPUTIME_ID and PRIO_PROCESS, which here means the thread. */
+/** The module of the thread. */
 const MODULE = `
 import zlib from "node:zlib";
+${THREAD_LIBRARY}
 const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_LGWIN, BROTLI_PARAM_SIZE_HINT } = zlib.constants;
-const { symbols } = Deno.dlopen("libc.so.6", {
-  setpriority: { parameters: ["i32", "u32", "i32"], result: "i32" },
-  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
-});
-const time = new BigInt64Array(2);
-function cpuMs() {
-  symbols.clock_gettime(3, time);
-  return Number(time[0]) * 1000 + Number(time[1]) / 1e6;
-}
 function compress(content, coding, level) {
   if (coding === "gzip") return zlib.gzipSync(content, { level: Math.min(level, 9) });
   if (coding === "zstd") return zlib.zstdCompressSync(content, { params: { 100: level === 11 ? 19 : level } });
@@ -54,7 +47,7 @@ function compress(content, coding, level) {
   });
 }
 onmessage = ({ data: { content, coding, level, priority } }) => {
-  if (priority > 0) symbols.setpriority(0, 0, priority);
+  if (priority > 0) setPriority(priority);
   const begin = cpuMs();
   let bytes = null;
   try {
