@@ -62,6 +62,7 @@ export { type StaticHandler, staticHandler, type StaticOptions } from "./handler
 export type { SiteOptions } from "./handlers/site/settings/site_options.ts";
 export type {
   AuthRule,
+  CompressLevel,
   EtagMode,
   HeaderRule,
   PrecompressedMode,

@@ -71,7 +71,9 @@ function residentBytes(fd: number): number {
   return pages * libc.getpagesize();
 }
 
-function cpuSeconds(): number {
+/** Returns the processor time of all threads of the process, in seconds; 0 if it cannot be read. */
+export function cpuSeconds(): number {
+  loadLibc();
   if (result(libc.getrusage(RUSAGE_SELF, rusage)) < 0) return 0;
   return secondsAt(RUSAGE.utime) + secondsAt(RUSAGE.stime);
 }

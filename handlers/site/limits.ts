@@ -89,6 +89,22 @@ export const COMPRESSED_BYTES_MIN: number = KIB;
 export const COMPRESSED_BYTES_MAX: number = 8 * MIB;
 /** Bytes that are compressed in one slice, which takes 3 ms at worst. */
 export const COMPRESSION_SLICE_BYTES: number = 64 * KIB;
+/**
+ * Larger files are not compressed again at the strongest level: that takes some two seconds of processor time per MiB.
+ */
+export const STRONGEST_BYTES_MAX: number = 4 * MIB;
+/** Compressed forms that wait for the strongest level. Further ones stay as they are. */
+export const STRONGEST_WAITING_MAX = 1024;
+/** The processor time that the strongest level takes at once. It comes back by {@linkcode STRONGEST_CPU_SHARE}. */
+export const STRONGEST_CPU_MS_MAX = 30_000;
+/** The share of one processor that the strongest level takes in the long run. */
+export const STRONGEST_CPU_SHARE = 0.05;
+/** The process has little to do while it takes no more than this share of one processor. */
+export const STRONGEST_IDLE_SHARE = 0.25;
+/** How often it is looked whether the process has little to do. */
+export const STRONGEST_LOOK_MS = 250;
+/** The thread for the strongest levels ends after this time without work. */
+export const COMPRESSION_THREAD_IDLE_MS = 1000;
 /** How much older than its file a compressed form may be, since a folder is not copied in one moment. */
 export const PRECOMPRESSED_LAG_MS_MAX = 1000;
 /** Warnings for a site about compressed forms that are older than their files. */

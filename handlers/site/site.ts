@@ -11,7 +11,6 @@ import { encodeUtf8 } from "../../server/http/characters.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type Fields, HttpResponse } from "../../server/http/response.ts";
 import { type AddFolderFields, browse } from "./responses/browse.ts";
-import { Compressor } from "./responses/compressor.ts";
 import { ErrorPages, HIDDEN, MALFORMED, reasonOf } from "./responses/error_pages.ts";
 import { FieldPolicy } from "./rules/field_policy.ts";
 import { FileCache } from "./cache/file_cache.ts";
@@ -63,6 +62,7 @@ export class Site {
   readonly #authorization: Authorization;
   readonly #resources: Resources;
   readonly #locator: Locator;
+  readonly #forms: Forms;
   readonly #presenter: Presenter;
   readonly #listingBodies = new ListingBodies();
   readonly #listedFiles: ListedFiles;
@@ -99,13 +99,14 @@ export class Site {
     const cache = this.#cache = new FileCache(origin);
     const locator = this.#locator = new Locator(settings, this.#rules, onNotice);
     this.#resources = new Resources(settings, { cache, tree, loader, locator, hidden, fileBytesMax });
+    const forms = this.#forms = new Forms(cache, tags, settings.compressLevel);
     this.#presenter = new Presenter({
       cache,
       loader,
       tags,
       policy: this.#policy,
       owner,
-      forms: new Forms(cache, new Compressor(), tags),
+      forms,
     });
     this.#fallbackFiles = new FallbackFiles(
       this.#resources,
@@ -129,6 +130,7 @@ export class Site {
   close(): void {
     this.#isClosing = true;
     this.#kept?.clear();
+    this.#forms.close();
     this.#cache.clear(); // remembered answers end with their resources
     if (this.#pending > 0 || !this.#isOpen) return;
     this.#isOpen = false;

@@ -18,6 +18,7 @@ if (import.meta.main) {
     root,
     browse: true,
     compress: true,
+    compressLevel: 6,
     cors: ["*"],
     cacheFileSize: 16 * 1024,
   });

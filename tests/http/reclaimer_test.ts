@@ -126,7 +126,7 @@ Deno.test("fast and slow clients get every byte, whatever leaves the cache and i
     return words.join(" ").repeat(1 + random.below(6));
   });
   using site = new Site(Object.fromEntries(files.map((text, i) => [`f${i}.txt`, text])));
-  const handler = staticHandler({ root: site.root, cacheSize: 300_000, compress: true });
+  const handler = staticHandler({ root: site.root, cacheSize: 300_000, compress: true, compressLevel: 6 });
   let freed = 0;
   const { reclaimer } = bodyMemory;
   const transfer = ArrayBuffer.prototype.transfer;

@@ -58,6 +58,7 @@ const SAMPLES: Readonly<Record<string, readonly (readonly [word: string, json: u
   NUMBER: [["1", 1], ["2", 2], ["3", 3]],
   MODE: [["600", "600"], ["0666", "0666"], ["777", "777"]],
   N: [["1", 1], ["2", 2], ["auto", "auto"]],
+  LEVEL: [["1", 1], ["6", 6], ["auto", "auto"]],
   RATE: [["1/s", "1/s"], ["2/m", "2/m"], ["3/h", "3/h"]],
   ORIGINS: [["https://a.example", ["https://a.example"]], ["https://b.example", ["https://b.example"]], [
     "https://c.example",

@@ -84,7 +84,7 @@ Deno.test("the keys that count in a found file are those about a site, and no ot
   });
   assertEquals(
     counting.sort(),
-    ("$schema archive archiveSize auth browse cacheControl cleanUrls compress cors errorPages etag headers hosts index precompressed redirects rewrites root " +
+    ("$schema archive archiveSize auth browse cacheControl cleanUrls compress compressLevel cors errorPages etag headers hosts index precompressed redirects rewrites root " +
       "securityHeaders spa").split(" "),
   );
 });
@@ -143,6 +143,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   index: "a",
   errorPages: {},
   etag: "off",
+  compressLevel: 6,
   precompressed: "off",
   cacheControl: "off",
   headers: {},

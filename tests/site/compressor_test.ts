@@ -67,7 +67,12 @@ async function serving(
 ): Promise<void> {
   await counting(async (made) => {
     using site = new Site(files);
-    const handler = staticHandler({ root: site.root, compress: true, cacheFileSize: COMPRESSED_BYTES_MAX });
+    const handler = staticHandler({
+      root: site.root,
+      compress: true,
+      compressLevel: 6,
+      cacheFileSize: COMPRESSED_BYTES_MAX,
+    });
     try {
       await withServer({ handler }, ({ port }) => test(port, site, made));
     } finally {

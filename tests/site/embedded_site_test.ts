@@ -234,6 +234,7 @@ Deno.test("an embedded site does, too, with listings, clean URLs, --spa, compres
     cleanUrls: true,
     spa: "/index.html",
     compress: true,
+    compressLevel: 6,
     cors: ["*"],
     securityHeaders: true,
     errorPages: { 404: "/404.html" },

@@ -33,6 +33,7 @@ const config = {
   cleanUrls: true,
   browse: true,
   compress: true,
+  compressLevel: 6,
   spa: "/about.html",
   errorPages: { "405": "/about.html" },
   headers: [

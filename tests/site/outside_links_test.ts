@@ -42,7 +42,7 @@ const SETTINGS: Readonly<Record<string, unknown>> = {
     rewrites: [{ source: "/**", destination: "/app.html", ifMissing: true }],
     cleanUrls: true,
   },
-  "compression and an error page": { errorPages: { 404: "/app.html" }, compress: true },
+  "compression and an error page": { errorPages: { 404: "/app.html" }, compress: true, compressLevel: 6 },
 };
 
 /** A site with a directory outside of it. Names of links have four letters, as has the name that does not exist. */

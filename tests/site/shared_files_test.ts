@@ -44,6 +44,7 @@ Deno.test("a file with many URLs is read, digested and compressed once, and each
   using site = new Site({ "app.html": TEXT });
   await using program = await start(site, {
     compress: true,
+    compressLevel: 6,
     rewrites: [{ source: "/app/**", destination: "/app.html" }],
   });
   using wire = await Wire.connect(program.port);
@@ -140,7 +141,12 @@ Deno.test("text that does not fit the cache is not compressed again for each req
   using site = new Site({ "a.txt": TEXT, "b.txt": `${TEXT}b`, "c.txt": `${TEXT}c` });
   await sleep(3100); // until then a second change might not show
   for (const cacheSize of [TEXT.length + 50_000, 2 * TEXT.length, TEXT.length - 1000]) {
-    await using program = await startAt(site.root, ["--compress", "--cache-size", String(cacheSize)]);
+    await using program = await startAt(site.root, [
+      "--compress",
+      "--compress-level=6",
+      "--cache-size",
+      String(cacheSize),
+    ]);
     using wire = await Wire.connect(program.port);
     const round = async () => {
       for (const name of ["a.txt", "b.txt", "c.txt"]) {
@@ -185,7 +191,7 @@ Deno.test("a file that grows all the time is digested once a second, and its byt
 
 Deno.test("a growing log that fits the cache is digested and compressed once a second, too; at rest it has its tag", async () => {
   using site = new Site({ "log.txt": TEXT.slice(0, 300_000) });
-  await using program = await startAt(site.root, ["--compress"]);
+  await using program = await startAt(site.root, ["--compress", "--compress-level=6"]);
   using wire = await Wire.connect(program.port);
   let content = TEXT.slice(0, 300_000);
   let packed = 0;

@@ -28,7 +28,12 @@ Deno.test("--compress: text in memory is compressed for clients that accept it, 
     "archive.gz": TEXT,
   };
   using site = new Site(files);
-  await using program = await Program.start(site.root, ["--compress", "--cache-file-size", "16K"]);
+  await using program = await Program.start(site.root, [
+    "--compress",
+    "--compress-level=6",
+    "--cache-file-size",
+    "16K",
+  ]);
   const decoders = { br: zlib.brotliDecompressSync, gzip: zlib.gunzipSync };
   for (
     const [name, isMade, varies] of [
@@ -71,7 +76,7 @@ Deno.test("--compress: text in memory is compressed for clients that accept it, 
 
 Deno.test("--compress: ranges are of the compressed bytes, and their tag stays the same", async () => {
   using site = new Site({ "a.txt": TEXT });
-  await using program = await Program.start(site.root, ["--compress"]);
+  await using program = await Program.start(site.root, ["--compress", "--compress-level=6"]);
   const first = await exchange(
     program.port,
     get("/a.txt", `${ACCEPT}gzip, identity;q=0`, "Range: bytes=0-9"),
@@ -99,7 +104,12 @@ Deno.test("--compress: the compressed form changes with its file, except where f
   await Promise.all(["auto", "stat", "off"].map(async (mode) => {
     using site = new Site({ "a.txt": TEXT });
     if (mode === "stat") await settle();
-    await using program = await Program.start(site.root, ["--compress", "--cache-validate", mode]);
+    await using program = await Program.start(site.root, [
+      "--compress",
+      "--compress-level=6",
+      "--cache-validate",
+      mode,
+    ]);
     using wire = await Wire.connect(program.port);
     const ask = async () => {
       await wire.send(get("/a.txt", `${ACCEPT}gzip`));
@@ -139,7 +149,7 @@ Deno.test("--compress: nothing is compressed where nothing is cached, or too muc
       [["--cache-size", "20K"], "identity", "Accept-Encoding"], // less than that
     ] as const
   ) {
-    await using program = await Program.start(site.root, ["--compress", ...args]);
+    await using program = await Program.start(site.root, ["--compress", "--compress-level=6", ...args]);
     for (let i = 0; i < 4; i++) {
       const { fields, body } = await exchange(program.port, get("/a.txt", `${ACCEPT}gzip`));
       const got = fields["content-encoding"] ?? "identity";
@@ -148,7 +158,12 @@ Deno.test("--compress: nothing is compressed where nothing is cached, or too muc
       assertEquals(text, TEXT.repeat(4));
     }
   }
-  await using program = await Program.start(site.root, ["--compress", "--cache-file-size", "16M"]);
+  await using program = await Program.start(site.root, [
+    "--compress",
+    "--compress-level=6",
+    "--cache-file-size",
+    "16M",
+  ]);
   const { fields, body } = await exchange(program.port, get("/huge.txt", `${ACCEPT}gzip`));
   assertEquals([fields["content-encoding"], fields.vary, body.length], [undefined, undefined, huge.length]);
 });

@@ -73,7 +73,13 @@ function assertNotModified({ status, fields, body }: WireResponse, whole: WireRe
 for (const mode of ETAG_MODES) {
   Deno.test(`RFC 9110 §13.2.2: every combination of the four conditions, in its order (--etag ${mode})`, async () => {
     using site = oldSite();
-    await using program = await Program.start(site.root, [...SIZE_FLAG, "--compress", "--etag", mode]);
+    await using program = await Program.start(site.root, [
+      ...SIZE_FLAG,
+      "--compress",
+      "--compress-level=6",
+      "--etag",
+      mode,
+    ]);
     using wire = await Wire.connect(program.port);
     for (const [place, [what, target, ...lines]] of TARGETS.entries()) {
       const whole = await exchange(program.port, get(target, ...lines));
@@ -101,7 +107,7 @@ for (const mode of ETAG_MODES) {
 
 Deno.test("HEAD evaluates conditions like GET, and its 200 has the fields of the whole", async () => {
   using site = oldSite();
-  await using program = await Program.start(site.root, [...SIZE_FLAG, "--compress"]);
+  await using program = await Program.start(site.root, [...SIZE_FLAG, "--compress", "--compress-level=6"]);
   using wire = await Wire.connect(program.port);
   for (const [what, target, ...lines] of TARGETS) {
     const whole = await exchange(program.port, get(target, ...lines));
@@ -186,7 +192,7 @@ Deno.test("conditions and ranges have no effect on a missing file: 404 stays 404
 
 Deno.test("one head, sent again and again over several connections, always gets the current response", async () => {
   using site = oldSite();
-  await using program = await Program.start(site.root, [...SIZE_FLAG, "--compress"]);
+  await using program = await Program.start(site.root, [...SIZE_FLAG, "--compress", "--compress-level=6"]);
   const wires = [
     await Wire.connect(program.port),
     await Wire.connect(program.port),
@@ -240,7 +246,7 @@ Deno.test("one head, sent again and again over several connections, always gets 
 
 Deno.test("a connection goes on after 304, 412, 416 and 206, with any pipelined request after them", async () => {
   using site = oldSite();
-  await using program = await Program.start(site.root, [...SIZE_FLAG, "--compress"]);
+  await using program = await Program.start(site.root, [...SIZE_FLAG, "--compress", "--compress-level=6"]);
   using wire = await Wire.connect(program.port);
   for (const [what, target, ...lines] of TARGETS) {
     const whole = await exchange(program.port, get(target, ...lines));

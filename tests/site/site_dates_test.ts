@@ -35,7 +35,14 @@ Deno.test("RFC 9110 §8.8.2.1: Last-Modified is never later than the response it
 
 Deno.test("a new deploy with the same old time, or a rollback to an older one, is never 304 by date", async () => {
   const ZIP = Date.UTC(1980, 0, 1) / 1000;
-  for (const args of [["--compress"], ["--compress", "--etag", "off"], ["--compress", "--cache-size", "0"]]) {
+  for (
+    const args of [["--compress", "--compress-level=6"], [
+      "--compress",
+      "--compress-level=6",
+      "--etag",
+      "off",
+    ], ["--compress", "--compress-level=6", "--cache-size", "0"]]
+  ) {
     using site = new Site(files());
     await using program = await Program.start(site.root, [...SIZE_FLAG, ...args]);
     for (const seconds of [0, 1, ZIP, Date.UTC(1985, 9, 26, 8, 15) / 1000]) {
@@ -161,7 +168,7 @@ Deno.test("without tags a file that never changes has its date at once, and so h
 
 Deno.test("a compressed form in memory does not answer a condition on the plain form", async () => {
   using site = oldSite();
-  await using program = await Program.start(site.root, ["--compress"]);
+  await using program = await Program.start(site.root, ["--compress", "--compress-level=6"]);
   const tagOf = async (...lines: string[]) =>
     (await exchange(program.port, get("/page.html", ...lines))).fields.etag!;
   const plain = await tagOf();

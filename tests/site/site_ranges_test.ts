@@ -176,7 +176,7 @@ Deno.test("If-Range: exactly the tag or exactly the date gives the range, anythi
   }
 });
 
-for (const [where, args] of [...WAYS, ["made here", ["--compress"]]] as const) {
+for (const [where, args] of [...WAYS, ["made here", ["--compress", "--compress-level=6"]]] as const) {
   Deno.test(`a range is of the plain form, unless a condition has the tag of another (${where})`, async () => {
     const plain = "All the world's a stage.\n".repeat(100);
     const isMade = where === "made here";

@@ -50,8 +50,8 @@ Deno.test("two servers with equal files give equal tags (hash), or with equal ti
   using other = new Site(FILES);
   for (const name of Object.keys(FILES)) Deno.utimeSync(other.path(name), 1, 1);
   {
-    await using a = await Program.start(one.root, [...SIZE_FLAG, "--compress"]);
-    await using b = await Program.start(other.root, [...SIZE_FLAG, "--compress"]);
+    await using a = await Program.start(one.root, [...SIZE_FLAG, "--compress", "--compress-level=6"]);
+    await using b = await Program.start(other.root, [...SIZE_FLAG, "--compress", "--compress-level=6"]);
     const tags = await tagsOn(a.port);
     assertEquals(tags, await tagsOn(b.port));
     assertEquals(new Set(tags).size, FORMS.length);
@@ -71,7 +71,13 @@ Deno.test("two servers with equal files give equal tags (hash), or with equal ti
     // The page has only one compressed form here, and its plain form is in three rows.
     assertEquals(new Set(tags).size, FORMS.length - 2);
   }
-  await using off = await Program.start(one.root, [...SIZE_FLAG, "--compress", "--etag", "off"]);
+  await using off = await Program.start(one.root, [
+    ...SIZE_FLAG,
+    "--compress",
+    "--compress-level=6",
+    "--etag",
+    "off",
+  ]);
   assertEquals(await tagsOn(off.port), FORMS.map(() => undefined));
   for (const [target, ...lines] of FORMS.slice(0, -1)) {
     for (const line of ["Range: bytes=1-2", "Range: bytes=0-0,2-2", "If-None-Match: *"]) {
@@ -102,7 +108,7 @@ Deno.test("a rewrite of the same size within the same second, its time set back,
 
 Deno.test("touching a file changes Last-Modified and not its tag", async () => {
   using site = new Site(FILES);
-  await using program = await Program.start(site.root, [...SIZE_FLAG, "--compress"]);
+  await using program = await Program.start(site.root, [...SIZE_FLAG, "--compress", "--compress-level=6"]);
   const before = await tagsOn(program.port);
   for (const seconds of [1e9, 1.1e9]) {
     for (const name of Object.keys(FILES)) Deno.utimeSync(site.path(name), seconds, seconds);

@@ -68,7 +68,7 @@ for (
     if (browser === null) return;
     const bytes = film(colours(), SECOND_BYTES);
     using site = new Site({ "index.html": PAGE, "film.webm": bytes });
-    const files = staticHandler({ root: site.root, compress: true, ...options });
+    const files = staticHandler({ root: site.root, compress: true, compressLevel: 6, ...options });
     const ranges: string[] = [];
     const statuses = new Set<number>();
     const done = Promise.withResolvers<string>();

@@ -14,6 +14,7 @@ export const CONFIGURATION = {
   cleanUrls: true,
   browse: true,
   compress: true,
+  compressLevel: 6,
   precompressed: "always", // a compressed form is served even when it is older than its file
   redirects: [{ source: "/old/*", destination: "/new/$1", status: 308 }],
 };

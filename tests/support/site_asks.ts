@@ -82,6 +82,7 @@ export function settingsOf(site: Site): StaticOptions {
     cleanUrls: true,
     browse: true,
     compress: true,
+    compressLevel: 6,
     securityHeaders: true,
     cors: ["https://b.example"],
     headers: [

@@ -199,6 +199,22 @@ export class FileCache implements Keeper {
     return isKept;
   }
 
+  /**
+   * Replaces the form of `content` in `coding` by `smaller`. The responses of all resources that were made of the form end,
+   * so each next request gets the smaller one, with its own tag.
+   */
+  replaceForm(content: FileContent, coding: Coding, smaller: FileContent): void {
+    const { contents } = this.#memory;
+    for (const user of contents.usersOf(content)) user.keeper.withdraw(user, coding);
+    contents.replaceForm(content, coding, smaller);
+  }
+
+  withdraw(resource: Resource, coding: Coding): void {
+    const bytes = resource.withdraw(coding);
+    resource.bytes -= bytes;
+    this.#memory.ownBytes -= bytes;
+  }
+
   /** Frees a content once its request is answered, because its resource is not kept. */
   dismiss(content: FileContent): void {
     this.#memory.contents.dismiss(content);

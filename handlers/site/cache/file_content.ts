@@ -25,6 +25,8 @@ export class FileContent {
   readonly isProvisional: boolean;
   /** Compressed forms, or promises of them; null for a coding that makes the bytes no smaller, or failed. */
   readonly made: Map<Coding, FileContent | Promise<FileContent | null> | null> = new Map();
+  /** True for a compressed form that no stronger compression will replace. */
+  isFinal = false;
   /** True once a response has the bytes behind its head; others send them from there. */
   isShared = false;
   /** True once the content left the cache: its bytes are about to be freed, so no further response may use them. */

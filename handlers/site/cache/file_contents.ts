@@ -79,6 +79,17 @@ export class FileContents {
     this.#take(`${content.identity} ${coding}`, form);
   }
 
+  /** Replaces a form of `content`, which is in use, by another one. */
+  replaceForm(content: FileContent, coding: Coding, form: FileContent): void {
+    const old = content.made.get(coding);
+    if (old instanceof FileContent) {
+      content.madeBytes -= old.size;
+      this.bytes -= old.size;
+      drop(old);
+    }
+    this.addForm(content, coding, form);
+  }
+
   /** Counts a form that had left as part of the cache again. */
   #take(key: string, form: FileContent): void {
     const left = this.#left.get(key);

@@ -41,6 +41,8 @@ export interface Content {
   readonly byOrigin: Map<string, Answer>;
   /** The response 304; null until a request got it. */
   notModified: Answer | null;
+  /** Memory of these responses, without the bytes of `file`. */
+  bytes: number;
 }
 
 /** The cache of a resource. */
@@ -50,6 +52,8 @@ export interface Keeper {
   evict(resource: Resource, nowSeconds: number): void;
   isFresh(resource: Resource, context: HandlerContext): boolean;
   check(resource: Resource, context: HandlerContext): boolean;
+  /** Takes the form in `coding` that was compressed here from a resource. */
+  withdraw(resource: Resource, coding: Coding): void;
 }
 
 /** The fields of a resource that never change. */
@@ -145,6 +149,27 @@ export class Resource extends SieveEntry implements Answer, Dependent {
     const [first, ...others] = this.variants as [Variant, ...Variant[]];
     const read = [first, ...others.filter(({ seen }) => seen !== first.seen)]; // forms compressed here have the file of the first
     this.variants = read.map(({ coding, seen }) => ({ coding, seen, content: null }));
+  }
+
+  /**
+   * Takes the form in `coding` that was compressed here out of the resource, and ends the responses that were made of it.
+   * Returns the memory of these.
+   */
+  withdraw(coding: Coding): number {
+    const at = this.variants.findIndex((variant) => variant.coding === coding && this.isMade(variant));
+    const content = at < 0 ? null : this.variants.splice(at, 1)[0]!.content;
+    if (content === null) return 0;
+    const ended = new Set([content.whole, content.notModified, ...content.byOrigin.values()]);
+    for (const answer of ended) if (answer !== null) answer.entry = answer.response = null;
+    const others = this.answers.filter((answer) => !ended.has(answer));
+    this.answers.splice(0, Infinity, ...others);
+    return content.bytes;
+  }
+
+  /** True for a form that was compressed here: it has the file of the first variant. */
+  isMade({ coding, seen }: Variant): boolean {
+    const first = this.variants[0]!;
+    return coding !== null && first.coding === null && seen === first.seen;
   }
 
   /** All memory of the resource, with the contents of files. */

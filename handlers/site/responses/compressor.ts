@@ -7,10 +7,18 @@ import { concat } from "../../../server/http/bytes.ts";
 import { bodyMemory } from "../../../server/http/body_memory.ts";
 import { bytesWithHeadRoom } from "../../../server/http/head_room.ts";
 import type { Coding } from "../../../server/http/fields/negotiation.ts";
+import type { CompressLevel } from "../settings/site_settings.ts";
+import { CompressionThread } from "./compression_thread.ts";
 import { COMPRESSION_SLICE_BYTES, COMPRESSIONS_MAX } from "../limits.ts";
 
 /** Compresses better than gzip and than brotli's fastest quality, and still some 20 MiB a second. */
 const BROTLI_QUALITY = 5;
+
+/** Stronger levels compress on a thread: a slice would keep other requests waiting for too long. */
+const SLICED_LEVEL_MAX = 9;
+
+/** ZSTD_c_compressionLevel. */
+const ZSTD_LEVEL = 100;
 
 /** Bytes of a buffer that zlib allocates for a piece of output. */
 const OUTPUT_BYTES = 16 * 1024;
@@ -37,8 +45,15 @@ export const MADE_CODINGS: readonly Coding[] = zstd.createZstdCompress === undef
 
 /** Compresses one content at a time; a few wait. */
 export class Compressor {
+  readonly #level: CompressLevel;
+  readonly #thread = new CompressionThread(false);
   #last: Promise<unknown> = Promise.resolve();
   #count = 0;
+
+  /** `auto` is quick: the client waits. */
+  constructor(level: CompressLevel = "auto") {
+    this.#level = level;
+  }
 
   /** True while COMPRESSIONS_MAX contents are being compressed or wait. */
   get isFull(): boolean {
@@ -52,23 +67,40 @@ export class Compressor {
   compress(content: Uint8Array, coding: Coding): Promise<Uint8Array<ArrayBuffer> | null> | null {
     if (this.isFull) return null;
     this.#count++;
-    const compressed = this.#last.then(() => compressSlices(content, coding))
+    const compressed = this.#last.then(() => this.#compress(content, coding))
       .catch(() => null) // zlib is out of memory: the file is sent uncompressed
       .finally(() => this.#count--);
     this.#last = compressed;
     return compressed;
   }
+
+  async #compress(content: Uint8Array, coding: Coding): Promise<Uint8Array<ArrayBuffer> | null> {
+    const level = this.#level;
+    if (level === "auto" || level <= SLICED_LEVEL_MAX) return await compressSlices(content, coding, level);
+    const { bytes } = await this.#thread.compress(content, coding, level);
+    return bytes !== null && bytes.length < content.length ? bytes : null;
+  }
+
+  /** Ends the thread. */
+  close(): void {
+    this.#thread.end();
+  }
 }
 
-function optionsFor(coding: Coding, size: number): object {
+function optionsFor(coding: Coding, size: number, level: CompressLevel): object {
   const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = zlib.constants;
-  const params = { [BROTLI_PARAM_QUALITY]: BROTLI_QUALITY, [BROTLI_PARAM_SIZE_HINT]: size };
-  return coding === "br" ? { chunkSize: OUTPUT_BYTES, params } : { chunkSize: OUTPUT_BYTES };
+  const quality = level === "auto" ? BROTLI_QUALITY : level;
+  const params = { [BROTLI_PARAM_QUALITY]: quality, [BROTLI_PARAM_SIZE_HINT]: size };
+  if (coding === "br") return { chunkSize: OUTPUT_BYTES, params };
+  if (level === "auto") return { chunkSize: OUTPUT_BYTES };
+  return coding === "gzip"
+    ? { chunkSize: OUTPUT_BYTES, level }
+    : { chunkSize: OUTPUT_BYTES, params: { [ZSTD_LEVEL]: level } };
 }
 
 /** Compresses a small content by one call: a stream would leave ten times the garbage. */
-function compressWhole(content: Uint8Array, coding: Coding): Uint8Array {
-  const options = optionsFor(coding, content.length);
+function compressWhole(content: Uint8Array, coding: Coding, level: CompressLevel): Uint8Array {
+  const options = optionsFor(coding, content.length, level);
   switch (coding) {
     case "gzip":
       return zlib.gzipSync(content, options);
@@ -79,8 +111,8 @@ function compressWhole(content: Uint8Array, coding: Coding): Uint8Array {
   }
 }
 
-function create(coding: Coding, size: number): CompressionStream {
-  const options = optionsFor(coding, size);
+function create(coding: Coding, size: number, level: CompressLevel): CompressionStream {
+  const options = optionsFor(coding, size, level);
   switch (coding) {
     case "gzip":
       return zlib.createGzip(options);
@@ -94,10 +126,11 @@ function create(coding: Coding, size: number): CompressionStream {
 async function compressSlices(
   content: Uint8Array,
   coding: Coding,
+  level: CompressLevel,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   const chunks = content.length <= COMPRESSION_SLICE_BYTES
-    ? [compressWhole(content, coding)]
-    : await compressByStream(content, coding);
+    ? [compressWhole(content, coding, level)]
+    : await compressByStream(content, coding, level);
   await yieldTurn();
   const compressed = concat(chunks, bytesWithHeadRoom);
   for (const { buffer } of chunks) {
@@ -111,8 +144,12 @@ function yieldTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }
 
-async function compressByStream(content: Uint8Array, coding: Coding): Promise<Uint8Array[]> {
-  const stream = create(coding, content.length);
+async function compressByStream(
+  content: Uint8Array,
+  coding: Coding,
+  level: CompressLevel,
+): Promise<Uint8Array[]> {
+  const stream = create(coding, content.length, level);
   const chunks: Uint8Array[] = [];
   stream.on("data", (chunk) => chunks.push(chunk));
   const ended = new Promise<void>((resolve, reject) => {

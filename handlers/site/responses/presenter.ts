@@ -50,7 +50,7 @@ export class Presenter {
     const variant = resource.varies ? chooseVariant(resource, request, this.#loader) : resource.variants[0]!;
     if (variant === null) return { failure: 406, extraFields: [["Vary", "Accept-Encoding"]] };
     return variant instanceof Promise
-      ? variant.then((variant) => this.#show(resource, asItIsNow(variant), request))
+      ? variant.then((variant) => this.#show(resource, asItIsNow(variant, resource), request))
       : this.#show(resource, variant, request);
   }
 
@@ -118,14 +118,14 @@ export class Presenter {
     if (isPlain && preconditionStatus(http, validators, context.clock.seconds) === 304) {
       found = content.notModified;
       if (found === null && known === null) return notModified(file, addFields);
-      found ??= content.notModified = this.#share(resource, notModified(file, addFields), request);
+      found ??= content.notModified = this.#share(resource, content, notModified(file, addFields), request);
     } else {
       const part = conditionalResponse(request, file, addFields);
       if (part !== null) return part;
       if (found === null) {
         const response = whole(file, addFields, false);
         if (fallback !== null || origin === null || known === null) return response;
-        content.byOrigin.set(origin, found = this.#share(resource, response, request));
+        content.byOrigin.set(origin, found = this.#share(resource, content, response, request));
       }
     }
     if (found.response !== null) return found;
@@ -134,9 +134,10 @@ export class Presenter {
   }
 
   /** Makes `response` one that requests may remember; it counts in the cache. */
-  #share(resource: Resource, response: HttpResponse, { context }: SiteRequest): Answer {
+  #share(resource: Resource, content: Content, response: HttpResponse, { context }: SiteRequest): Answer {
     const shared = resource.answer(response);
     const bytes = response.bytes.length + FORM_OVERHEAD_BYTES;
+    content.bytes += bytes;
     this.#parts.cache.grow(resource, bytes, null, context.clock.seconds);
     return shared;
   }

@@ -102,7 +102,8 @@ export class VariantLoader implements VariantSource {
       const known = resource.variants.find((variant) => variant.coding === coding);
       if (known !== undefined) return known;
       const variant: Variant = { coding, seen: original.seen, content: null };
-      const validators = { ...content.validators, etag: form.tag };
+      // A stronger compression may replace the form, so its date does not tell which bytes it has.
+      const validators = { ...content.validators, etag: form.tag, isDateWeak: true };
       const nowSeconds = request.context.clock.seconds;
       this.#keep(resource, variant, { content: form, isRead: false, validators }, nowSeconds);
       if (resource.entry !== null) resource.variants.push(variant);
@@ -156,7 +157,14 @@ export class VariantLoader implements VariantSource {
     const isFirst = resource.variants[0] === variant;
     if (isFirst) resource.response = response;
     const answer = isFirst ? resource : resource.answer(response);
-    variant.content = { file: content, validators, whole: answer, byOrigin: new Map(), notModified: null };
+    variant.content = {
+      file: content,
+      validators,
+      whole: answer,
+      byOrigin: new Map(),
+      notModified: null,
+      bytes,
+    };
     cache.grow(resource, bytes, isRead ? content : null, nowSeconds);
   }
 }

@@ -73,6 +73,7 @@ export function describeVariant({ coding, seen }: Variant): string {
 }
 
 /** Returns `variant` after a wait, during which its bytes may have left memory. */
-export function asItIsNow(variant: Variant): Variant {
-  return variant.content?.file.hasLeft === true ? { ...variant, content: null } : variant;
+export function asItIsNow(variant: Variant, resource: Resource): Variant {
+  if (variant.content?.file.hasLeft !== true) return variant;
+  return resource.isMade(variant) ? resource.variants[0]! : { ...variant, content: null };
 }

@@ -77,6 +77,12 @@ export type PrecompressedMode = "fresh" | "always" | "off";
 /** Every value of {@linkcode PrecompressedMode}. */
 export const PRECOMPRESSED_MODES: readonly PrecompressedMode[] = ["fresh", "always", "off"];
 
+/** How strongly text is compressed: from 1, the fastest, to 11, the smallest; `auto` is quick first, and strongest later. */
+export type CompressLevel = "auto" | number;
+
+/** The strongest level. */
+export const COMPRESS_LEVEL_MAX = 11;
+
 /** The settings of one site. */
 export interface SiteSettings {
   /** The directory to serve, a single file, or an archive. */
@@ -99,6 +105,11 @@ export interface SiteSettings {
   readonly archiveSize: number;
   /** Text files are compressed, once each, for clients that accept it. Default false. */
   readonly compress: boolean;
+  /**
+   * How strongly, from 1 to 11 (gzip: at most 9). `auto`: quickly for the first client; once more at the strongest level when
+   * there is time. Default `auto`.
+   */
+  readonly compressLevel: CompressLevel;
   /** Which precompressed files are served. Default `fresh`. */
   readonly precompressed: PrecompressedMode;
   /** How ETags are made. Default `hash`. */
@@ -143,6 +154,12 @@ const TYPE: Kind = {
   is: (value) => value === undefined || STRING.is(value) || STRINGS.is(value),
 };
 const NUMBER: Kind = { expected: "a number", is: (value) => typeof value === "number" };
+const COMPRESS_LEVEL: Kind = {
+  expected: `auto, or a whole number from 1 to ${COMPRESS_LEVEL_MAX}`,
+  is: (value) =>
+    value === "auto" ||
+    (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= COMPRESS_LEVEL_MAX),
+};
 const ROOT: Kind = {
   expected: `${PATH.expected}, or an archive`,
   is: (value) => PATH.is(value) || value instanceof SiteArchive,
@@ -166,6 +183,7 @@ export const SITE_FIELDS: { readonly [K in SiteKey]: SiteField<SiteSettings[K]> 
   archive: OFF,
   archiveSize: { default: FOLDER_BYTES_MAX, kind: BYTES },
   compress: OFF,
+  compressLevel: { default: "auto", kind: COMPRESS_LEVEL },
   precompressed: { default: "fresh", kind: oneOf(PRECOMPRESSED_MODES) },
   etag: { default: "hash", kind: oneOf(ETAG_MODES) },
   cacheControl: { default: "auto", kind: STRING },

@@ -6,6 +6,8 @@ import { withoutTilde } from "../../../server/listen/address.ts";
 import { Expected, UsageError } from "../../../server/usage_error.ts";
 import {
   type AuthRule,
+  COMPRESS_LEVEL_MAX,
+  type CompressLevel,
   describeHeaderSource,
   type HeaderRule,
   type RedirectRule,
@@ -126,6 +128,21 @@ export const CACHE_CONTROL: Kind<string> = kindOf({
     if (CACHE_CONTROL_VALUE.test(text)) return text;
     throw new Expected('auto, off, or a value of Cache-Control such as "public, max-age=600"');
   },
+});
+
+/** A level of compression, or `auto`. */
+export const COMPRESS_LEVEL: Kind<CompressLevel> = kindOf<CompressLevel>({
+  value: "LEVEL",
+  expected: `auto, or a whole number from 1 to ${COMPRESS_LEVEL_MAX}`,
+  words: ["auto"],
+  read: (text) => {
+    if (text === "auto") return text;
+    if (/^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= COMPRESS_LEVEL_MAX) {
+      return Number(text);
+    }
+    throw new Expected(COMPRESS_LEVEL.expected);
+  },
+  json: ["number", "string"],
 });
 
 /** Reads one origin as browsers write it (RFC 6454 §6.1), or `*`. */

@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  COMPRESS_LEVEL_MAX,
   ETAG_MODES,
   type EtagMode,
   PRECOMPRESSED_MODES,
@@ -16,6 +17,7 @@ import { type Entry, type Heading, merged } from "./setting.ts";
 import {
   AUTH,
   CACHE_CONTROL,
+  COMPRESS_LEVEL,
   DEFAULT_SPA,
   ERROR_PAGES,
   HEADERS,
@@ -72,6 +74,10 @@ export const SITE_GROUPS = {
 
   "Encoding and caching": {
     compress: { kind: SWITCH, help: "compress text files" },
+    compressLevel: {
+      kind: COMPRESS_LEVEL,
+      help: `1 (fastest) to ${COMPRESS_LEVEL_MAX} (smallest), or auto: fast, then smallest when idle`,
+    },
     precompressed: {
       kind: oneOf<PrecompressedMode>("WHICH", PRECOMPRESSED_MODES),
       help: `serve a.js.br, .zst, .gz in place of a.js: ${PRECOMPRESSED_MODES.join(", ")}`,

@@ -12,6 +12,8 @@ export interface Validators {
   readonly etag: string | null;
   /** Last-Modified in seconds since the epoch; null if the response has none. */
   readonly modifiedSeconds: number | null;
+  /** The bytes may change without the date, so no range may be asked for by it. Default false. */
+  readonly isDateWeak?: boolean;
 }
 
 /**
@@ -94,6 +96,7 @@ function dateOf(request: HttpRequest, name: string, nowSeconds: number): number 
 export function isRangeFresh(request: HttpRequest, validators: Validators, nowSeconds: number): boolean {
   const condition = request.header("if-range");
   if (condition === null || condition === validators.etag) return true;
+  if (validators.isDateWeak === true) return false;
   const date = parseHttpDate(condition, nowSeconds);
   return date !== null && date === validators.modifiedSeconds;
 }
