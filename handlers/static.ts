@@ -330,7 +330,7 @@ export class Sites {
       }
       shared.content = content;
       const { generation } = content;
-      if (generation !== null) this.#onWarning(describeGeneration(generation));
+      if (generation !== null) this.#options.onNotice?.(describeGeneration(generation));
       this.replacements++;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
