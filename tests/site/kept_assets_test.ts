@@ -305,3 +305,19 @@ Deno.test("clients find the parts of each page through many deploys, and never t
   await Promise.all(clients);
   assertEquals(mistakes, []);
 });
+
+Deno.test("files of a directory that was renamed away from the root's path stay served", async () => {
+  using site = new Site({ "now/index.html": "1", [`now${LAZY}`]: "part 1", "next/index.html": "2" });
+  await using program = await Program.start(site.path("now"), [...KEEP, "--no-config"]);
+  using wire = await Wire.connect(program.port);
+  const text = async (target: string) => {
+    await wire.send(get(target));
+    return (await wire.expect()).text;
+  };
+  assertEquals(await text("/"), "1");
+  Deno.renameSync(site.path("now"), site.path("before"));
+  Deno.renameSync(site.path("next"), site.path("now"));
+  assertEquals([await text(LAZY), await text("/")], ["part 1", "2"]);
+  Deno.removeSync(site.path("before"), { recursive: true });
+  assertEquals([await text(LAZY), await text("/")], ["part 1", "2"]);
+});
