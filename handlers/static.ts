@@ -16,6 +16,7 @@ import type { SiteArchive } from "./site/files/archive.ts";
 import { AllowedHosts, hostOf, nameOf } from "./hosts/allowed_hosts.ts";
 import type { Answer } from "./site/cache/resource.ts";
 import { contentKeyOf, ContentSource } from "./site/content/content_source.ts";
+import { NO_COUNTERS, sumOf } from "./site/content/cache_counters.ts";
 import { describeGeneration } from "./site/content/generations.ts";
 import type { Dependencies } from "./site/dependencies.ts";
 import { Site } from "./site/site.ts";
@@ -112,34 +113,12 @@ const STAYS =
 const MISDIRECTED =
   '421: This server does not answer to this host name. Use an IP address or localhost, or allow the name with --allowed-hosts ("allowedHosts").\n';
 
-const EMPTY: CacheSnapshot = {
-  bytes: 0,
-  bytesMax: 0,
-  resources: 0,
-  hits: 0,
-  misses: 0,
-  evictions: 0,
-  watches: 0,
-  events: 0,
-  overflows: 0,
-  roots: [],
-  kept: null,
-};
-
 /** Returns a function that passes each message to `warn` the first time only. */
 function once(warn: (message: string) => void): (message: string) => void {
   const warned = new Set<string>();
   return (message) => {
     if (warned.size < warned.add(message).size) warn(message);
   };
-}
-
-/** Returns the counters of `a` plus those of `b`. */
-function sumOf(a: CacheSnapshot, b: Partial<CacheSnapshot>): CacheSnapshot {
-  const { roots, kept, ...counts } = a;
-  const names = Object.keys(counts) as (keyof typeof counts)[];
-  const sums = names.map((name) => [name, counts[name] + (b[name] ?? 0)]);
-  return { ...Object.fromEntries(sums) as unknown as typeof counts, roots, kept };
 }
 
 /** All sites of a handler, by host. */
@@ -156,7 +135,7 @@ export class Sites {
   #looks = false;
   #isClosed = false;
   /** The counters of sites that were replaced. */
-  #past = EMPTY;
+  #past = NO_COUNTERS;
   /** How often the directory of a root was replaced by another one. */
   replacements = 0;
 

@@ -13,14 +13,16 @@ export function healthResponse(): HttpResponse {
 
 /**
  * Returns the response at `/readyz`: 200 while `isReady`, and 503 while the server drains, or has no certificate at all.
- * The names of `missing` have none yet. A line for each root of each worker names the directory that it serves.
+ * The names of `missing` have none yet. A line for each
+ * root that a link leads to, or that was replaced, names the directory that a worker serves.
  */
 export function readyResponse(
   isReady: boolean,
   missing: readonly string[] = [],
   workers: readonly Snapshot[] = [],
 ): HttpResponse {
-  const served = workers.flatMap(({ cache }) => cache?.roots ?? []).map(describe).join("");
+  const served = workers.flatMap(({ cache }) => cache?.roots ?? [])
+    .filter(({ isLinked, generation }) => isLinked || generation > 1).map(describe).join("");
   const note = missing.length === 0 ? "" : `no certificate yet: ${missing.join(", ")}\n`;
   if (isReady) return HttpResponse.text(`ready\n${note}${served}`, { fields: ADMIN_FIELDS });
   return HttpResponse.text(note === "" ? "draining\n" : note, { status: 503, fields: ADMIN_FIELDS });

@@ -10,7 +10,7 @@ import type { HandlerContext } from "../../server/connection/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import type { HttpRequest } from "../../server/http/request.ts";
 import { type Fields, HttpResponse } from "../../server/http/response.ts";
-import { type AddFolderFields, browse } from "./responses/browse.ts";
+import { FolderResponses } from "./responses/folder_responses.ts";
 import { ErrorPages, HIDDEN, MALFORMED, reasonOf } from "./responses/error_pages.ts";
 import { FieldPolicy } from "./rules/field_policy.ts";
 import { FileCache } from "./cache/file_cache.ts";
@@ -18,8 +18,6 @@ import { type Dependencies, dependenciesOf } from "./dependencies.ts";
 import type { Trace, Validation } from "./settings/site_options.ts";
 import { Forms } from "./responses/forms.ts";
 import { Authorization } from "./authorization.ts";
-import { ListedFiles } from "./responses/listed_files.ts";
-import { ListingBodies } from "./listing/listing_bodies.ts";
 import { Locator } from "./lookup/locator.ts";
 import { Lookup } from "./lookup/lookup.ts";
 import type { ContentSource } from "./content/content_source.ts";
@@ -36,7 +34,6 @@ import { type CompiledAuth, encodeQuery, Rules } from "./rules/rules.ts";
 import type { Root } from "./files/root.ts";
 import { FallbackFiles } from "./responses/fallback_files.ts";
 import { archiveWanted, type Wanted } from "./folders/folder_query.ts";
-import { folderArchive } from "./responses/folder_archive.ts";
 import { KeptFiles } from "./responses/kept_files.ts";
 import type { WatchTree } from "./watch/watch_tree.ts";
 
@@ -64,8 +61,7 @@ export class Site {
   readonly #locator: Locator;
   readonly #forms: Forms;
   readonly #presenter: Presenter;
-  readonly #listingBodies = new ListingBodies();
-  readonly #listedFiles: ListedFiles;
+  readonly #folders: FolderResponses;
   readonly #fallbackFiles: FallbackFiles;
   /** Null without `keepAssets`. */
   readonly #kept: KeptFiles | null;
@@ -117,7 +113,13 @@ export class Site {
     this.#errors = new ErrorPages(settings.errorPages, this.#plain, this.#fallbackFiles);
     const authorization = this.#authorization = new Authorization(this.#rules, this.#errors);
     const rulesFor = authorization.rulesFor.bind(authorization);
-    this.#listedFiles = new ListedFiles({ root, rules: this.#rules, locator, hidden, rulesFor });
+    this.#folders = new FolderResponses(named, {
+      origin,
+      locator,
+      rules: this.#rules,
+      policy: this.#policy,
+      rulesFor,
+    });
     this.#kept = KeptFiles.of(settings, { origin, locator, policy: this.#policy, rulesFor });
   }
 
@@ -258,8 +260,8 @@ export class Site {
           return this.#movedTo(location.url + encodeQuery(http.query), 301, request, this.#policy.found);
         case "directory":
           return wanted === null
-            ? this.#browse(location.path, auth, request)
-            : this.#archive(location.path, wanted, auth, request);
+            ? this.#settle(this.#folders.list(location.path, auth, request), request)
+            : this.#settle(this.#folders.archive(location.path, wanted, auth, request), request);
         case "error":
           trace?.("reason", location.why);
           if (location.status !== 404) return this.#fail(location.status, request);
@@ -293,43 +295,6 @@ export class Site {
     extraFields: Fields = [],
   ): HttpResponse {
     return this.#plain.response(status, [["Location", location], ...extraFields], request);
-  }
-
-  /** Lists the directory `path`, whose visitors satisfied the rules `auth`. */
-  #browse(path: Uint8Array<ArrayBuffer>, auth: readonly CompiledAuth[], request: SiteRequest): Answer {
-    request.trace?.("rule", "browse: the directory is listed");
-    const listed = browse(path, request, {
-      listings: this.#origin.listings,
-      bodies: this.#listingBodies,
-      files: this.#listedFiles,
-      rules: this.#rules,
-      auth,
-      givesTags: this.#settings.etag !== "off",
-      hasArchives: this.#settings.archive,
-      addFields: this.#folderFields(auth, request),
-    });
-    return this.#settle(listed, request);
-  }
-
-  /** Sends the directory `path`, whose visitors satisfied the rules `auth`, as an archive. */
-  #archive(path: Uint8Array, wanted: Wanted, auth: readonly CompiledAuth[], request: SiteRequest): Answer {
-    request.trace?.("rule", "archive: the directory is sent as one file");
-    const sent = folderArchive(path, wanted, request, {
-      origin: this.#origin,
-      rules: this.#rules,
-      auth,
-      bytesMax: this.#settings.archiveSize,
-      addFields: this.#folderFields(auth, request),
-    });
-    return this.#settle(sent, request);
-  }
-
-  /** Returns what adds the settings' fields to a response about a directory. */
-  #folderFields(auth: readonly CompiledAuth[], { http, url }: SiteRequest): AddFolderFields {
-    const isPrivate = auth.length > 0;
-    const what = { path: url, fileName: null, origin: this.#policy.cors.originOf(http), isPrivate };
-    return (extraFields, status, mediaType) =>
-      this.#policy.fieldsOf(extraFields, { ...what, status, mediaType });
   }
 
   /** Answers a request for a URL without a file: with the page of a single-page application (`spa`), or 404. */

@@ -90,8 +90,10 @@ export function readSnapshot(value: unknown): Snapshot {
 
 function readCache(value: unknown): CacheSnapshot {
   const roots = listOf(membersOf(value)["roots"], SHOWN_ROOTS_MAX).flatMap((one) => {
-    const { root, path } = membersOf(one);
-    return isPath(root) && isPath(path) ? [{ root, path, ...countsOf(one, ROOT_COUNTS) }] : [];
+    const { root, path, isLinked } = membersOf(one);
+    return isPath(root) && isPath(path)
+      ? [{ root, path, isLinked: isLinked === true, ...countsOf(one, ROOT_COUNTS) }]
+      : [];
   });
   const { kept } = membersOf(value);
   const isKept = kept !== null && kept !== undefined;

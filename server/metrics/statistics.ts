@@ -50,6 +50,8 @@ export interface RootSnapshot {
   readonly root: string;
   /** The path without links of the directory that is served. */
   readonly path: string;
+  /** True when a link leads there. */
+  readonly isLinked: boolean;
   /** 1 at the start of the process, and one more each time that the root's path led to another directory. */
   readonly generation: number;
   /** Since when it is served, in milliseconds since 1970. */

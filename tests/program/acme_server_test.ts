@@ -66,7 +66,7 @@ Deno.test(
     );
     const first = await scene.served("localhost");
     await scene.served("www.example.org");
-    await eventually(async () => (await scene.admin("/readyz")).startsWith("200 ready\n"), "it is not ready");
+    await eventually(async () => await scene.admin("/readyz") === "200 ready\n", "it is not ready");
     const root = await pebble.issuingRoot();
     assertEquals(await statusAt(pebble.tlsPort, "localhost", root), 200);
     const metrics = await scene.admin("/metrics");
@@ -150,10 +150,7 @@ Deno.test(
       );
       await pebble.start();
       await scene.served("a.example.org");
-      await eventually(
-        async () => (await scene.admin("/readyz")).startsWith("200 ready\n"),
-        "it is not ready",
-      );
+      await eventually(async () => await scene.admin("/readyz") === "200 ready\n", "it is not ready");
       const companion = companionOf(program)!;
       Deno.kill(program.pid, "SIGKILL");
       await eventually(() => !isRunning(companion), "the process for certificates has not ended");

@@ -230,7 +230,7 @@ Deno.test("each mistake about --https is one line, and status 2", async () => {
       /^The local authority cannot be used: .*ENOTDIR.*: set XDG_DATA_HOME to a directory of your own$/,
       { XDG_DATA_HOME: cert },
     ],
-    [["--https=yes"], /^--https takes no value: write --https alone$/],
+    [["--https=yes"], /^--https takes no value: write --https alone; type: epollet 0 \S+ --https$/],
   ];
   for (const [args, message, more] of cases) {
     const { code, stdout, stderr } = await home.run(["0", site.root, ...args], more);

@@ -109,6 +109,7 @@ Deno.test("each directory at the root's path is a generation, for operators and 
   const link = site.path("current");
   lead(link, "r/1");
   await using program = await Program.start(`${link}/www`, [
+    "-v",
     "--admin=0",
     "-H",
     "X-Release: {generation}, {x}",

@@ -176,7 +176,14 @@ function openOnDisk(
     root,
     tree,
     way,
-    generation: generationOf(path, printable(pathOf(root.fd)), root.identity),
+    generation: generationOf(
+      {
+        root: path,
+        path: printable(pathOf(root.fd)),
+        isLinked: root.realPath !== `/${SiteRoot.pathOf(path)}`,
+      },
+      root.identity,
+    ),
     loader,
     validation,
     fileBytesMax,

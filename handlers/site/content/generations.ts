@@ -19,13 +19,16 @@ interface Latest {
 const latest = new Map<string, Latest>();
 
 /**
- * Records that the path `root` leads to the directory `path`, and returns its generation. `identity` tells two directories
+ * Records that `root` leads to the directory `path`, and returns its generation. `identity` tells two directories
  * apart that have one path, one after the other.
  */
-export function generationOf(root: string, path: string, identity: string): RootSnapshot {
+export function generationOf(
+  { root, path, isLinked }: Pick<RootSnapshot, "root" | "path" | "isLinked">,
+  identity: string,
+): RootSnapshot {
   const known = latest.get(root);
   if (known?.identity === identity && known.shown.path === path) return known.shown;
-  const shown = { root, path, generation: (known?.shown.generation ?? 0) + 1, sinceMs: Date.now() };
+  const shown = { root, path, isLinked, generation: (known?.shown.generation ?? 0) + 1, sinceMs: Date.now() };
   latest.set(root, { identity, shown });
   for (const oldest of latest.keys()) {
     if (latest.size <= ROOTS_MAX) break;

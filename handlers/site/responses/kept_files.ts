@@ -16,7 +16,6 @@ import type { FieldPolicy } from "../rules/field_policy.ts";
 import { hasContentHash } from "../rules/fingerprint.ts";
 import type { CompiledAuth } from "../rules/rules.ts";
 import type { SiteSettings } from "../settings/site_settings.ts";
-import { Compressor } from "./compressor.ts";
 import { Forms } from "./forms.ts";
 import { Presenter } from "./presenter.ts";
 import type { Result } from "./representation.ts";
@@ -38,6 +37,7 @@ export class KeptFiles {
   readonly #cache: FileCache;
   readonly #resources: Resources;
   readonly #presenter: Presenter;
+  readonly #forms: Forms;
 
   /** Returns null when nothing is kept of the root. */
   static of(settings: SiteSettings, parts: KeptFilesParts): KeptFiles | null {
@@ -69,7 +69,7 @@ export class KeptFiles {
       tags,
       policy,
       owner: this,
-      forms: new Forms(cache, new Compressor(), tags),
+      forms: this.#forms = new Forms(cache, tags, settings.compressLevel),
     });
   }
 
@@ -105,6 +105,7 @@ export class KeptFiles {
 
   /** Frees the memory of the files. */
   clear(): void {
+    this.#forms.close();
     this.#cache.clear();
   }
 }

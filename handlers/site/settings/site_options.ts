@@ -45,7 +45,10 @@ export interface SiteOptions {
   readonly config?: string | null;
   /** Receives a line about a problem that does not keep the site from being served. */
   readonly onWarning?: (message: string) => void;
-  /** Receives a line about each probable mistake in the site: a precompressed file that is older than its source. */
+  /**
+   * Receives a line about each probable mistake in the site (a precompressed file that is older than its source), and about
+   * each directory that the path of a root leads to later.
+   */
   readonly onNotice?: (message: string) => void;
 }
 
