@@ -16,7 +16,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** The distance between two frames. */
 const STRIDE = FRAME_HEAD_BYTES + FRAME_BYTES_MAX;
 /** The room before the frames, for what is sent before them: heads of responses. */
-export const LEAD_BYTES = 8 * 1024;
+export const LEAD_BYTES: number = 8 * 1024;
 
 /** A body as DATA frames of the largest size, and a last one. */
 export class FramedBody {
