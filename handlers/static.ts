@@ -15,7 +15,7 @@ import { type CacheSnapshot, SHOWN_ROOTS_MAX } from "../server/metrics/statistic
 import type { SiteArchive } from "./site/files/archive.ts";
 import { AllowedHosts, hostOf, nameOf } from "./hosts/allowed_hosts.ts";
 import type { Answer } from "./site/cache/resource.ts";
-import { contentKeyOf, ContentSource } from "./site/content/content_source.ts";
+import { contentKeyOf, type ContentOptions, ContentSource } from "./site/content/content_source.ts";
 import { NO_COUNTERS, sumOf } from "./site/content/cache_counters.ts";
 import { describeGeneration } from "./site/content/generations.ts";
 import type { Dependencies } from "./site/dependencies.ts";
@@ -123,7 +123,7 @@ function once(warn: (message: string) => void): (message: string) => void {
 
 /** All sites of a handler, by host. */
 export class Sites {
-  readonly #options: SiteOptions;
+  readonly #options: ContentOptions;
   readonly #onWarning: (message: string) => void;
   readonly #default: MountedSite;
   readonly #hosts = new Map<string, MountedSite>();
@@ -160,7 +160,12 @@ export class Sites {
     const placed = ofHosts.map(([host, settings]) => [host, place(settings)] as const);
     const roots = new Set([top, ...placed.map(([, site]) => site)].map(({ key }) => key)).size;
     const onWarning = once(options.onWarning ?? (() => {})); // several sites may give the same warning
-    this.#options = { ...options, onWarning, cacheSize: Math.floor(cacheSize / roots) };
+    this.#options = {
+      ...options,
+      onWarning,
+      cacheSize: Math.floor(cacheSize / roots),
+      cacheSizeOfAll: cacheSize,
+    };
     this.#onWarning = options.onWarning ?? (() => {});
     try {
       this.#default = this.#add(top);

@@ -93,6 +93,8 @@ export const COMPRESSION_SLICE_BYTES: number = 64 * KIB;
  * Larger files are not compressed again at the strongest level: that takes some two seconds of processor time per MiB.
  */
 export const STRONGEST_BYTES_MAX: number = 4 * MIB;
+/** With a smaller cache nothing is compressed again: the thread takes some 40 MiB, which is much beside such a cache. */
+export const STRONGEST_CACHE_BYTES_MIN: number = 64 * MIB;
 /** Compressed forms that wait for the strongest level. Further ones stay as they are. */
 export const STRONGEST_WAITING_MAX = 1024;
 /** The processor time that the strongest level takes at once. It comes back by {@linkcode STRONGEST_CPU_SHARE}. */

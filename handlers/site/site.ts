@@ -95,7 +95,7 @@ export class Site {
     const cache = this.#cache = new FileCache(origin);
     const locator = this.#locator = new Locator(settings, this.#rules, onNotice);
     this.#resources = new Resources(settings, { cache, tree, loader, locator, hidden, fileBytesMax });
-    const forms = this.#forms = new Forms(cache, tags, settings.compressLevel);
+    const forms = this.#forms = new Forms(cache, tags, settings.compressLevel, origin.improvesForms);
     this.#presenter = new Presenter({
       cache,
       loader,

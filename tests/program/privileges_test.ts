@@ -133,7 +133,8 @@ Deno.test("--user gives up root in every thread, and serves the files that the u
     Deno.removeSync(`${site.root}-old`, { recursive: true });
   }
   program.kill("SIGTERM");
-  assertEquals(await program.finish(), { code: 0, signal: null, stderr: "" });
+  const stderr = `epollet: ${site.root} leads to ${site.root} now: generation 2\n`;
+  assertEquals(await program.finish(), { code: 0, signal: null, stderr });
 });
 
 Deno.test("a root that the user cannot search, or a file as the root that it cannot read, is warned about", async () => {

@@ -8,6 +8,7 @@ import { staticHandler } from "../../handlers/static.ts";
 import { FileContent } from "../../handlers/site/cache/file_content.ts";
 import {
   STRONGEST_BYTES_MAX,
+  STRONGEST_CACHE_BYTES_MIN,
   STRONGEST_CPU_MS_MAX,
   STRONGEST_WAITING_MAX,
 } from "../../handlers/site/limits.ts";
@@ -119,6 +120,13 @@ Deno.test("a smaller form takes the place of the form before in memory, and a fi
       handler.close();
       assertEquals(added, 1);
     }
+    const cacheSize = STRONGEST_CACHE_BYTES_MIN - 1; // a thread would be much beside so small a cache
+    const handler = staticHandler({ root: site.root, compress: true, cacheSize });
+    await withServer({ handler }, async ({ server: { addr: { port } } }) => {
+      await exchange(port, get("/a.txt", BR));
+    });
+    handler.close();
+    assertEquals(added, 1);
     assertEquals(bytes[0], bytes[1], "it counts as if it had been made at once");
     assert(bytes[2]! > bytes[1]!);
   } finally {

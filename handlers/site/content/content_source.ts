@@ -9,7 +9,12 @@ import type { RootSnapshot } from "../../../server/metrics/statistics.ts";
 import { printable } from "../../../server/usage_error.ts";
 import { generationOf } from "./generations.ts";
 import type { ServedSettings } from "../settings/root_file.ts";
-import { CACHE_BYTES_MAX, CACHED_FILE_BYTES_MAX, KEPT_BYTES_MAX } from "../limits.ts";
+import {
+  CACHE_BYTES_MAX,
+  CACHED_FILE_BYTES_MAX,
+  KEPT_BYTES_MAX,
+  STRONGEST_CACHE_BYTES_MIN,
+} from "../limits.ts";
 import { SiteArchive } from "../files/archive.ts";
 import { ArchiveLoader, ArchiveRoot } from "./archive_root.ts";
 import { CacheMemory } from "../cache/cache_memory.ts";
@@ -50,6 +55,12 @@ interface Opened {
 /** The settings that have to be the same for sites to share their content. */
 type ContentSettings = Pick<ServedSettings, "root" | "rootFile" | "isRootConfined" | "etag">;
 
+/** Options of one root. */
+export interface ContentOptions extends SiteOptions {
+  /** Bytes of memory for the files of all roots. Default: for those of this one. */
+  readonly cacheSizeOfAll?: number;
+}
+
 /**
  * A root with its watches, tags, listings and cache memory, shared by all sites that are served from it. It is closed
  * when the last of these sites releases it.
@@ -64,6 +75,8 @@ export class ContentSource {
   readonly validation: Validation;
   readonly fileBytesMax: number;
   readonly memory: CacheMemory;
+  /** True if compressed forms are made again at the strongest level when there is time. */
+  readonly improvesForms: boolean;
   readonly tags: EntityTags;
   readonly hidden: HiddenFile;
   readonly listings: Listings;
@@ -75,7 +88,7 @@ export class ContentSource {
    * @throws {SystemError} when the root cannot be opened: `Cannot open root ./html: ENOENT (…)`.
    * @throws {TypeError} when the root is the configuration file
    */
-  constructor(settings: ContentSettings, options: SiteOptions) {
+  constructor(settings: ContentSettings, options: ContentOptions) {
     const opened = open(settings, options);
     const { root, tree, reopen } = opened;
     this.root = root;
@@ -86,7 +99,9 @@ export class ContentSource {
     this.validation = opened.validation;
     this.fileBytesMax = opened.fileBytesMax;
     this.kept = opened.kept;
-    this.memory = new CacheMemory(options.cacheSize ?? CACHE_BYTES_MAX);
+    const { cacheSize = CACHE_BYTES_MAX, cacheSizeOfAll = cacheSize } = options;
+    this.memory = new CacheMemory(cacheSize);
+    this.improvesForms = cacheSizeOfAll >= STRONGEST_CACHE_BYTES_MIN;
     const hidden = this.hidden = new HiddenFile(options.config ?? null, root);
     const { rootFile } = settings;
     if (rootFile !== undefined && hidden.is([rootFile])) {
@@ -159,7 +174,12 @@ function openOnDisk(
   path: string,
   root: SiteRoot | FileRoot,
   fileBytesMax: number,
-  { validate = "auto", onWarning = () => {}, keepAssets = 0, keepAssetsSize = KEPT_BYTES_MAX }: SiteOptions,
+  {
+    validate = "auto",
+    onWarning = () => {},
+    keepAssets = 0,
+    keepAssetsSize = KEPT_BYTES_MAX,
+  }: SiteOptions,
 ): Opened {
   let tree = validate === "auto" || validate === "inotify"
     ? new WatchTree(root, validate === "inotify", onWarning)

@@ -19,11 +19,12 @@ export class Forms {
   /** True if forms are made again at the strongest level when there is time. */
   readonly #improves: boolean;
 
-  constructor(cache: FileCache, tags: EntityTags, level: CompressLevel) {
+  /** With `mayImprove`, forms of the level "auto" are made again. */
+  constructor(cache: FileCache, tags: EntityTags, level: CompressLevel, mayImprove: boolean) {
     this.#cache = cache;
     this.#compressor = new Compressor(level);
     this.#tags = tags;
-    this.#improves = level === "auto";
+    this.#improves = mayImprove && level === "auto";
   }
 
   /** True while too much is being compressed, or waits to be sent. */

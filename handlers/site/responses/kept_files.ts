@@ -69,7 +69,7 @@ export class KeptFiles {
       tags,
       policy,
       owner: this,
-      forms: this.#forms = new Forms(cache, tags, settings.compressLevel),
+      forms: this.#forms = new Forms(cache, tags, settings.compressLevel, parts.origin.improvesForms),
     });
   }
 

@@ -220,6 +220,7 @@ const KEPT_MS_MAX = 30 * 86_400_000;
 /** Milliseconds for which files are kept; null for none. */
 export const KEPT_TIME: Kind<number | null> = orNone(written<number>({
   value: "TIME",
+  example: "24h",
   expected: "seconds, or a number with m, h or d, such as 24h; at most 30d",
   pattern: KEPT_PATTERN,
   parse: (text) => {

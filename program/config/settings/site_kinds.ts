@@ -133,6 +133,7 @@ export const CACHE_CONTROL: Kind<string> = kindOf({
 /** A level of compression, or `auto`. */
 export const COMPRESS_LEVEL: Kind<CompressLevel> = kindOf<CompressLevel>({
   value: "LEVEL",
+  example: "6",
   expected: `auto, or a whole number from 1 to ${COMPRESS_LEVEL_MAX}`,
   words: ["auto"],
   read: (text) => {
