@@ -76,22 +76,26 @@ function eventsResponse(events: Events): HttpResponse {
   return new HttpResponse(200, fields, { stream, length: null, pauseMs: STATUS_INTERVAL_MS });
 }
 
-/** A worker that does not answer in time is left out of the text: the status is known without it. */
-function readinessResponse(options: AdminOptions): HttpResponse | Promise<HttpResponse> {
-  const respond = (all: readonly Snapshot[] = []) =>
-    readyResponse(options.isReady(), options.missingCertificates?.(), all);
-  const all = options.snapshots();
-  return all instanceof Promise ? all.then(respond, () => respond()) : respond(all);
+/**
+ * Returns the snapshots after each root's path was looked at, which taking snapshots begins and the end of the turn does:
+ * without requests nothing else would look.
+ */
+async function presentSnapshots({ snapshots }: AdminOptions): Promise<readonly Snapshot[]> {
+  await snapshots();
+  await new Promise((resolve) => setTimeout(resolve));
+  return await snapshots();
 }
 
-function metricsResponse(
-  { snapshots, version, certificateStatuses }: AdminOptions,
-): HttpResponse | Promise<HttpResponse> {
-  const respond = (all: readonly Snapshot[]) =>
-    HttpResponse.text(metricsText(all, version, certificateStatuses?.()), {
-      type: METRICS_TYPE,
-      fields: ADMIN_FIELDS,
-    });
-  const all = snapshots();
-  return all instanceof Promise ? all.then(respond) : respond(all);
+/** A worker that does not answer in time is left out of the text: the status is known without it. */
+async function readinessResponse(options: AdminOptions): Promise<HttpResponse> {
+  const all = await presentSnapshots(options).catch(() => []);
+  return readyResponse(options.isReady(), options.missingCertificates?.(), all);
+}
+
+async function metricsResponse(options: AdminOptions): Promise<HttpResponse> {
+  const all = await presentSnapshots(options);
+  return HttpResponse.text(metricsText(all, options.version, options.certificateStatuses?.()), {
+    type: METRICS_TYPE,
+    fields: ADMIN_FIELDS,
+  });
 }

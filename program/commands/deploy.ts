@@ -3,7 +3,8 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { pathOf } from "../../ffi/file/path_walk.ts";
+import { ENOENT, ENOTDIR, SystemError } from "../../ffi/libc/errno.ts";
+import { isBelow, pathOf } from "../../ffi/file/path_walk.ts";
 import { Folder } from "../../ffi/file/tree_files.ts";
 import { HEALTHCHECK_TIMEOUT_MS } from "../../server/limits.ts";
 import { UsageError } from "../../server/usage_error.ts";
@@ -12,15 +13,15 @@ import { ADMIN, type AdminAddress } from "../config/settings/program_kinds.ts";
 import { awaitServed } from "../deploy/await_served.ts";
 import { copyTree } from "../deploy/copy_tree.ts";
 import { precompress } from "../deploy/precompress.ts";
-import { Releases } from "../deploy/releases.ts";
+import { placeOf, RELEASES, Releases } from "../deploy/releases.ts";
 import { EXIT_FAILURE } from "../terminal/exit.ts";
 import { askAdmin } from "./healthcheck.ts";
 
-const DEPLOY_HELP = `epollet deploy DIR --to LINK [FLAG]...
+export const DEPLOY_HELP = `epollet deploy DIR --to LINK [FLAG]...
 
 Copies DIR to releases/NUMBER beside LINK, and then has LINK lead there, by one
-rename. Serve LINK: the next request is answered from the new release. Whatever
-goes wrong, LINK leads to the release before.
+rename. Serve LINK: the next request is answered from the new release. If
+anything fails, LINK is unchanged.
 
       --to LINK        the link, such as /srv/site/current
       --keep N         keep the latest N releases, the one served among them (5)
@@ -30,7 +31,7 @@ goes wrong, LINK leads to the release before.
                        ([ADDRESS:]PORT) serves the release
   -h, --help           print this help`;
 
-const ROLLBACK_HELP = `epollet rollback --to LINK
+export const ROLLBACK_HELP = `epollet rollback --to LINK
 
 Has LINK lead to the release that was served before the one that it leads to now.
 
@@ -66,7 +67,9 @@ function parse(
     return { values: values as Values, positionals };
   } catch (error) {
     const [line] = (error as Error).message.split(". ");
-    throw new UsageError(`${line}: see epollet ${command} --help`);
+    const [, flag] = /^Option '(?:-\w, )?(--[a-z]+) <value>' argument missing/.exec(line!) ?? [];
+    const what = flag === undefined ? line : `${flag} needs a value`;
+    throw new UsageError(`${what}: see epollet ${command} --help`);
   }
 }
 
@@ -94,6 +97,10 @@ function askReadiness(admin: AdminAddress): ReturnType<typeof askAdmin> {
 function checkReachable(admin: AdminAddress | null): void {
   const trouble = admin === null ? null : askReadiness(admin).trouble;
   if (trouble !== null) throw new UsageError(`${trouble}: give the --admin of a server that runs`);
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 /** Waits until the release is served. Returns the exit status. */
@@ -157,22 +164,22 @@ export async function deploy(args: readonly string[], say: (line: string) => voi
     return 0;
   }
   const { directory, link, keep, index, precompresses, admin } = parsed;
-  using source = Folder.open(directory);
+  using source = openFolder(directory, "the directory that the build has made");
   checkIndex(source, index);
+  checkApart(source, link);
   checkReachable(admin);
   using releases = new Releases(link, true);
-  checkApart(source, releases);
   releases.clean();
   const before = releases.current;
   const report: string[] = [];
   const number = releases.make((target) => {
-    using previous = before === null ? null : releases.enter(before);
+    using previous = before === null ? null : releases.tryEnter(before);
     const { files, bytes, linked } = copyTree(source, target, previous);
     const same = linked === 0 ? "" : `, ${linked} the same as in releases/${before}`;
-    report.push(`${files} files, ${bytes} bytes${same}`);
+    report.push(`${counted(files, "file")}, ${counted(bytes, "byte")}${same}`);
     if (!precompresses) return;
     const { made, linked: kept } = precompress(target, previous);
-    report.push(`${made} compressed forms made${kept === 0 ? "" : `, ${kept} taken over`}`);
+    report.push(`${counted(made, "compressed form")} made${kept === 0 ? "" : `, ${kept} taken over`}`);
   });
   releases.publish(number);
   say(`${link} -> releases/${number}: ${report.join("; ")}`);
@@ -194,29 +201,29 @@ function checkIndex(source: Folder, index: string): void {
   );
 }
 
-/** @throws {UsageError} when the tree is one with the releases, so that it would be copied into itself */
-function checkApart(source: Folder, releases: Releases): void {
-  using folder = Folder.open(releases.path);
-  const [one, other] = [source.statusOf("."), folder.statusOf(".")];
-  let at: Folder | null = folder;
-  const opened: Folder[] = [];
+/** Makes sure that neither the tree contains the releases, nor they the tree. @throws {UsageError | SystemError} */
+function checkApart(source: Folder, link: string): void {
+  const { above } = placeOf(link);
+  using parent = openFolder(above, "the directory of the link");
+  if (isBelow(parent.fd, source.statusOf(".")!)) {
+    throw new UsageError(
+      `${source.path} would contain the releases beside ${link}: choose a link outside of it`,
+    );
+  }
+  using releases = parent.tryEnter(RELEASES);
+  if (releases !== null && isBelow(source.fd, releases.statusOf(".")!)) {
+    throw new UsageError(`${source.path} is a release itself: name the directory that the build has made`);
+  }
+}
+
+/** Opens a directory that the user named. @throws {UsageError} when it is none */
+function openFolder(path: string, what: string): Folder {
   try {
-    for (let status = other; status !== null && one !== null;) {
-      if (status.isSameFile(one)) {
-        throw new UsageError(
-          `${source.path} contains ${releases.path}: deploy a directory that does not contain the releases`,
-        );
-      }
-      const above: Folder | null = at!.tryEnter("..");
-      if (above === null) return;
-      opened.push(above);
-      at = above;
-      const next = above.statusOf(".");
-      if (next?.isSameFile(status)) return; // the root of the file system is above itself
-      status = next;
-    }
-  } finally {
-    for (const each of opened) each[Symbol.dispose]();
+    return Folder.open(path);
+  } catch (error) {
+    if (!(error instanceof SystemError) || ![ENOENT, ENOTDIR].includes(error.errno)) throw error;
+    const why = error.errno === ENOENT ? "it does not exist" : "it is no directory";
+    throw new UsageError(`Cannot open ${path}: ${why}: name ${what}`);
   }
 }
 
@@ -247,9 +254,9 @@ export async function rollback(
   if (current === null) throw new UsageError(`${link} leads to no release: there is none to go back from`);
   const before = releases.before(current);
   if (before === null) {
-    throw new UsageError(`What was served before releases/${current} is not there: nothing to go back to`);
+    throw new UsageError(`There is no release before releases/${current}: nothing to go back to`);
   }
   releases.switchTo(before);
-  say(`${link} -> releases/${before}, before it was releases/${current}`);
+  say(`${link} -> releases/${before} (was releases/${current})`);
   return await waitFor(admin, releases, before, say);
 }

@@ -43,6 +43,8 @@ export function settingHelp(name: string): string {
 export async function commandHelp(name: string): Promise<string | null> {
   if (name === "certificate") return (await import("./certificate.ts")).CERTIFICATE_HELP;
   if (name === "trust") return (await import("./trust.ts")).TRUST_HELP;
+  if (name === "deploy") return (await import("./deploy.ts")).DEPLOY_HELP;
+  if (name === "rollback") return (await import("./deploy.ts")).ROLLBACK_HELP;
   const command = SUBCOMMANDS.find((command) => command.name === name);
   return command === undefined ? null : `epollet ${name} ${command.args}\n\n${HELP}\n\n${MORE}`;
 }

@@ -17,11 +17,22 @@ import { Folder } from "../../ffi/file/tree_files.ts";
 import { close } from "../../ffi/socket/socket.ts";
 import { UsageError } from "../../server/usage_error.ts";
 
-const RELEASES = "releases";
+/** The name of the directory beside the link. */
+export const RELEASES = "releases";
 const DIRECTORY_MODE = 0o755;
 const BEFORE = ".before-";
 /** The beginnings of the names of releases that are being made, or removed. No deploy that runs has others. */
 const [UNFINISHED, LEAVING] = [".new-", ".old-"];
+
+/** Returns the directory of a link, and its name. @throws {UsageError} for a path that can be no link's */
+export function placeOf(link: string): { above: string; name: string } {
+  const written = link.includes("/") ? link : `./${link}`;
+  const [, above = "", name = ""] = /^(.*?)\/*([^/]*)\/*$/.exec(written) ?? [];
+  if (name === "" || name === "." || name === "..") {
+    throw new UsageError(`Bad --to "${link}": expected the path of a link, such as /srv/site/current`);
+  }
+  return { above: above === "" ? "/" : above, name };
+}
 
 /** The directory of releases, locked for this process. */
 export class Releases implements Disposable {
@@ -38,17 +49,13 @@ export class Releases implements Disposable {
    * @throws {SystemError}
    */
   constructor(link: string, makes: boolean) {
-    const [, above = "", name = ""] = /^(.*?)\/*([^/]*)\/*$/.exec(link.includes("/") ? link : `./${link}`) ??
-      [];
-    if (name === "" || name === "." || name === "..") {
-      throw new UsageError(`Bad --to "${link}": expected the path of a link, such as /srv/site/current`);
-    }
+    const { above, name } = placeOf(link);
     this.link = link;
     this.#name = bytesOf(name);
     if (this.#name === RELEASES) {
       throw new UsageError(`Bad --to "${link}": releases is the name of the directory beside the link`);
     }
-    this.#parent = Folder.open(above === "" ? "/" : above);
+    this.#parent = Folder.open(above);
     try {
       const status = this.#parent.statusOf(this.#name);
       if (status !== null && !status.isLink) {
@@ -100,6 +107,11 @@ export class Releases implements Disposable {
   /** Opens a release. @throws {SystemError} */
   enter(number: number): Folder {
     return this.#folder.enter(String(number));
+  }
+
+  /** Opens a release; null if it is gone. */
+  tryEnter(number: number): Folder | null {
+    return this.#folder.tryEnter(String(number));
   }
 
   /** Removes what an earlier deploy has left that was ended. @throws {SystemError} */

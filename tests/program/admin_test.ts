@@ -52,7 +52,7 @@ Deno.test("/healthz is always 200, /readyz is 503 while the server drains, and n
     assertEquals([ready.status, ready.text], isReady ? [200, "ready\n"] : [503, "draining\n"]);
     for (const { fields } of [alive, ready]) assertEquals(fields["cache-control"], "no-store");
   }
-  assertEquals(server.state.asked, 2, "only /readyz says what is served");
+  assertEquals(server.state.asked, 4, "only /readyz says what is served, after a look");
 });
 
 Deno.test("anything else is 404, other methods are 405, and HEAD is GET without its body", async () => {

@@ -68,7 +68,7 @@ Deno.test("a tree is copied beside the link, which leads there then; rollback le
   assertEquals(Deno.statSync(`${link}/a/long.txt`).nlink, 2, "releases share what is the same");
   assertMatch(
     (await run(rollback, "--to", link)).join(),
-    /current -> releases\/1, before it was releases\/2$/,
+    /current -> releases\/1 \(was releases\/2\)$/,
   );
   await refused(/nothing to go back to/, rollback, "--to", link);
   await run(deploy, dist, "--to", link);
@@ -137,7 +137,41 @@ Deno.test("a mistake is one line, and changes nothing", async () => {
   await refused(/is a file, not a link/, deploy, dist, "--to", site.path("srv/keep"));
   await refused(/releases is the name/, deploy, dist, "--to", site.path("srv/releases"));
   site.write(INDEX, "");
-  await refused(/ contains .*srv\/releases: deploy a directory that/, deploy, site.root, "--to", link);
+  await refused(
+    / would contain the releases beside .*: choose a link outside of it$/,
+    deploy,
+    site.root,
+    "--to",
+    link,
+  );
+  assertEquals([...Deno.readDirSync(dist)].length, 3, "nothing was left in the tree");
+  await refused(/ would contain the releases/, deploy, dist, "--to", `${dist}/current`);
+  assertEquals([...Deno.readDirSync(dist)].length, 3, "nothing was left in the tree");
+  await refused(/ is a release itself: name the directory/, deploy, link, "--to", link);
+  await refused(
+    /is a release itself/,
+    deploy,
+    site.path("srv/releases/1/a"),
+    "--to",
+    link,
+    "--index",
+    "long.txt",
+  );
+  await refused(
+    /nosuch: it does not exist: name the directory that/,
+    deploy,
+    site.path("nosuch"),
+    "--to",
+    link,
+  );
+  await refused(
+    /no directory: name the directory of the link$/,
+    deploy,
+    dist,
+    "--to",
+    `${dist}/index.html/x`,
+  );
+  await refused(/^--keep needs a value: see epollet deploy --help$/, deploy, dist, "--to", link, "--keep");
   await refused(/leads to no release/, rollback, "--to", site.path("srv/other"));
   await refused(/There are no releases beside/, rollback, "--to", site.path("current"));
   for (const [target, name] of [["/etc", "out"], ["../../x", "a/up"], ["../..", "a/above"]] as const) {
