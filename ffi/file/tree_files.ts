@@ -96,15 +96,24 @@ export class Folder implements Disposable {
 
   /** Makes a directory. @throws {SystemError} */
   make(name: FileName, mode: number): Folder {
-    orThrow(result(libc.mkdirat(this.fd, cName(name), mode)), `make ${this.pathOf(name)}`, "mkdirat");
-    return this.enter(name);
+    const made = result(libc.mkdirat(this.fd, cName(name), mode));
+    orThrow(made, `make ${this.pathOf(name)}`, "mkdirat");
+    return this.#permit(name, mode);
   }
 
   /** Makes a directory unless it is there. @throws {SystemError} */
   ensure(name: FileName, mode: number): Folder {
     const made = result(libc.mkdirat(this.fd, cName(name), mode));
-    if (made !== -EEXIST) orThrow(made, `make ${this.pathOf(name)}`, "mkdirat");
-    return this.enter(name);
+    if (made === -EEXIST) return this.enter(name);
+    orThrow(made, `make ${this.pathOf(name)}`, "mkdirat");
+    return this.#permit(name, mode);
+  }
+
+  /** Opens a new directory, and gives it its permissions: mkdirat has left out those of the umask. */
+  #permit(name: FileName, mode: number): Folder {
+    const folder = this.enter(name);
+    orThrow(result(libc.fchmod(folder.fd, mode)), `make ${folder.path}`, "fchmod");
+    return folder;
   }
 
   /**

@@ -37,7 +37,7 @@ export class Missing {
     }
     if (listed.has(path) || listed.size >= LIVE_MISSING_OF_PAGE_MAX) return;
     listed.add(path);
-    this.#onMissing(`404 ${path}${page === "" ? "" : `, used by ${page}`}`);
+    this.#onMissing(`404 ${visible(path)}${page === "" ? "" : `, used by ${visible(page)}`}`);
   }
 }
 
@@ -60,4 +60,12 @@ function pageOf(request: HttpRequest): string | null {
 
 function keyOf(authority: string | null, page: string): string {
   return `${(authority ?? "").toLowerCase()} ${page}`;
+}
+
+/** Returns a text that a terminal takes for nothing else: other characters are written as in the access log. */
+function visible(text: string): string {
+  return text.replace(
+    /[^\x21-\x7e]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
 }

@@ -92,6 +92,9 @@ interface Question {
   readonly keys: readonly string[];
 }
 
+/** URLs that are compared before other requests are answered: some milliseconds. */
+const URLS_PER_SLICE = 16;
+
 async function answerQuestion(
   request: HttpRequest,
   { changes, isAttached }: OwnParts,
@@ -102,11 +105,16 @@ async function answerQuestion(
   watches.drain(NaN);
   if (changes.isHeld()) return HttpResponse.json({ isComplete: false }, { fields: FIELDS });
   const given = new Set(keys);
-  const states = paths.map((path, i) => changes.compare(authority, path, baselines[i]!, given));
+  const { state, events } = changes; // before the comparison: what changes during it is asked for again
+  const states: ReturnType<typeof changes.compare>[] = [];
+  for (const [i, path] of paths.entries()) {
+    states.push(changes.compare(authority, path, baselines[i]!, given));
+    if (i % URLS_PER_SLICE === URLS_PER_SLICE - 1) await new Promise((resolve) => setTimeout(resolve));
+  }
   return HttpResponse.json({
     isComplete: true,
-    state: changes.state,
-    events: changes.events,
+    state,
+    events,
     isPolled: !isAttached || states.some(({ isCovered }) => !isCovered),
     tokens: states.map(({ token }) => token),
     fresh: states.flatMap(({ isFresh }, i) => isFresh ? [i] : []),

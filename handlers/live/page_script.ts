@@ -10,16 +10,20 @@ import { concat } from "../../server/http/bytes.ts";
 import { encodeUtf8, latin1 } from "../../server/http/characters.ts";
 import { LIVE_POLICY_BYTES_MAX } from "../site/limits.ts";
 
-/** A byte order mark, white space, comments, and a document type. */
-const START = /^(?:\xef\xbb\xbf)?(?:[\t\n\f\r ]|<!--(?:>|->|[^]*?(?:-->|--!>)))*(?:<!doctype[^>]*>)?/i;
+/** A byte order mark, white space, comments of every kind, and a document type (WHATWG HTML §13.2.5). */
+const START =
+  /^(?:\xef\xbb\xbf)?(?:[\t\n\f\r ]|<!--(?:>|->|[^]*?(?:-->|--!>))|<\?[^>]*>|<!(?!--|doctype)[^>]*>)*(?:<!doctype(?:"[^"]*"|'[^']*'|[^>"'])*>)?/i;
 
 /** The marks of UTF-16, in which the element would be no ASCII. */
 const WIDE = /^(?:\xff\xfe|\xfe\xff)/;
 
-/** Returns `page` with the element `script`; unchanged if it is in UTF-16. */
+/** Returns `page` with the element `script`; unchanged if it is in UTF-16, or has no place for it at its beginning. */
 export function withScript(page: Uint8Array<ArrayBuffer>, script: string): Uint8Array<ArrayBuffer> {
   if (WIDE.test(latin1(page, 0, Math.min(page.length, 2)))) return page;
-  const at = START.exec(latin1(page, 0, Math.min(page.length, LIVE_POLICY_BYTES_MAX)))![0].length;
+  const start = latin1(page, 0, Math.min(page.length, LIVE_POLICY_BYTES_MAX));
+  const at = START.exec(start)![0].length;
+  const isCut = page.length > start.length && (at === start.length || start.startsWith("<!--", at));
+  if (isCut) return page; // the document type may come later
   return concat([page.subarray(0, at), encodeUtf8(script), page.subarray(at)]);
 }
 

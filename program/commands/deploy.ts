@@ -7,7 +7,7 @@ import { ENOENT, ENOTDIR, SystemError } from "../../ffi/libc/errno.ts";
 import { isBelow, pathOf } from "../../ffi/file/path_walk.ts";
 import { Folder } from "../../ffi/file/tree_files.ts";
 import { HEALTHCHECK_TIMEOUT_MS } from "../../server/limits.ts";
-import { UsageError } from "../../server/usage_error.ts";
+import { printable, UsageError } from "../../server/usage_error.ts";
 import { judge } from "../config/settings/given_flags.ts";
 import { ADMIN, type AdminAddress } from "../config/settings/program_kinds.ts";
 import { awaitServed } from "../deploy/await_served.ts";
@@ -170,7 +170,7 @@ export async function deploy(args: readonly string[], say: (line: string) => voi
   checkReachable(admin);
   using releases = new Releases(link, true);
   releases.clean();
-  const before = releases.current;
+  const { current: before, elsewhere } = releases;
   const report: string[] = [];
   const number = releases.make((target) => {
     using previous = before === null ? null : releases.tryEnter(before);
@@ -183,6 +183,7 @@ export async function deploy(args: readonly string[], say: (line: string) => voi
   });
   releases.publish(number);
   say(`${link} -> releases/${number}: ${report.join("; ")}`);
+  if (elsewhere !== null) say(`before, it led to ${printable(elsewhere)}, where rollback does not lead`);
   const status = await waitFor(admin, releases, number, say);
   const removed = status === 0 ? releases.keep(keep) : []; // what is served by any worker stays
   if (removed.length > 0) say(`removed: ${removed.map((each) => `releases/${each}`).join(", ")}`);

@@ -90,6 +90,12 @@ export class Releases implements Disposable {
     return this.#folder.path;
   }
 
+  /** What the link leads to, if that is no release; null if it is one, or there is no link. */
+  get elsewhere(): string | null {
+    const target = readLink(this.#parent.fd, this.#name);
+    return target === null || this.current !== null ? null : target;
+  }
+
   /** The release that the link leads to; null if it leads elsewhere, or there is none. */
   get current(): number | null {
     const target = readLink(this.#parent.fd, this.#name);
@@ -161,16 +167,29 @@ export class Releases implements Disposable {
     this.#parent.sync();
   }
 
-  /** Removes all but the latest `count` releases, and never the one that is served. Returns their numbers. */
+  /**
+   * Removes all but the latest `count` releases, and never one that a link in the same directory leads to, nor the one that
+   * was served before. Returns their numbers.
+   */
   keep(count: number): number[] {
-    const { current } = this;
-    const leaving = this.numbers.slice(0, -count).filter((number) => number !== current);
+    const spared = new Set(this.#linked());
+    const before = this.current === null ? null : this.before(this.current);
+    if (before !== null && count > 1) spared.add(before);
+    const leaving = this.numbers.slice(0, -count).filter((number) => !spared.has(number));
     for (const number of leaving) this.#folder.rename(String(number), `${LEAVING}${number}`);
     for (const number of leaving) {
       this.#folder.remove(`${LEAVING}${number}`);
       this.#folder.remove(BEFORE + number);
     }
     return leaving;
+  }
+
+  /** The releases that links in the directory of the link lead to: other links may share them. */
+  #linked(): number[] {
+    return this.#parent.names().flatMap((name) => {
+      const [, number] = /(?:^|\/)releases\/(\d+)\/*$/.exec(readLink(this.#parent.fd, name) ?? "") ?? [];
+      return number === undefined ? [] : [Number(number)];
+    });
   }
 
   get #unfinishedLink(): string {

@@ -85,10 +85,39 @@ Deno.test("old releases go, and never the one that is served", async () => {
   assertEquals(releases().filter((name) => /^\d/.test(name)), ["2", "3", "4", "5", "6"]);
   const [, removed] = await run(deploy, dist, "--to", link, "--keep", "2");
   assertEquals(removed, "removed: releases/2, releases/3, releases/4, releases/5");
+  Deno.symlinkSync("releases/6", site.path("srv/staging")); // another link leads to it
+
   assertEquals(releases(), [".before-6", ".before-7", ".lock", "6", "7"]);
   await run(rollback, "--to", link);
   await run(deploy, dist, "--to", link, "--keep=1");
-  assertEquals(releases(), [".before-8", ".lock", "8"]);
+  assertEquals(releases(), [".before-6", ".before-8", ".lock", "6", "8"]);
+  Deno.removeSync(site.path("srv/staging"));
+  for (let i = 0; i < 4; i++) await run(deploy, dist, "--to", link);
+  for (let i = 0; i < 4; i++) await run(rollback, "--to", link);
+  await run(deploy, dist, "--to", link, "--keep=2");
+  await run(rollback, "--to", link);
+  assertEquals(Deno.readLinkSync(link), "releases/8", "what was served before is not removed");
+  Deno.removeSync(site.path("srv/releases"), { recursive: true });
+  assertEquals((await run(deploy, dist, "--to", link)).length, 1, "a link that leads nowhere is no obstacle");
+  assertEquals(Deno.readTextFileSync(`${link}/${INDEX}`), "one");
+});
+
+Deno.test("others may read a release, whatever the umask; a link to elsewhere is named", async () => {
+  const { site, dist } = scene();
+  using _site = site;
+  const link = site.path("srv/live");
+  Deno.symlinkSync("/srv/else\x07where", link);
+  const before = Deno.umask(0o077);
+  try {
+    const [, line] = await run(deploy, dist, "--to", link);
+    assertEquals(line, "before, it led to /srv/else?where, where rollback does not lead");
+  } finally {
+    Deno.umask(before);
+  }
+  for (const name of ["srv/releases", "srv/releases/1", "srv/releases/1/a"]) {
+    assertEquals(Deno.statSync(site.path(name)).mode! & 0o777, 0o755, name);
+  }
+  await refused(/nothing to go back to/, rollback, "--to", link);
 });
 
 Deno.test("with --precompress, what gets smaller has compressed forms, which unchanged files keep", async () => {

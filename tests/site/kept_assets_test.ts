@@ -60,7 +60,7 @@ Deno.test("a file with a hash in its name stays served as it was after a delete,
     [`${APP.slice(1)}.br`]: "compressed",
     [LAZY.slice(1)]: "lazy",
     "assets/big.0a1b2c3d.js": "x".repeat(2_000_000),
-  }, { args: [...KEEP, "-H", "X-Asset: yes", "--compress"] });
+  }, { args: [...KEEP, "-H", "X-Asset: yes", "--compress", "--compress-level=6"] });
   const { site, program } = served;
   const asked = [
     get(APP),
@@ -236,7 +236,14 @@ Deno.test("with few descriptors, files are held in memory, and served from there
   using site = new Site(
     Object.fromEntries(numbers.map((n) => [file(n).slice(1), String(n).repeat(3000)])),
   );
-  const command = programCommand(["0", site.root, "--no-config", "--compress", ...KEEP]);
+  const command = programCommand([
+    "0",
+    site.root,
+    "--no-config",
+    "--compress",
+    "--compress-level=6",
+    ...KEEP,
+  ]);
   await using program = await Program.startCommand([
     "sh",
     "-c",

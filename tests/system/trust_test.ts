@@ -175,7 +175,7 @@ Deno.test("mistakes about trust are one line, and status 2", async () => {
   assertEquals([code, stdout], [2, ""]);
   assertEquals(
     stderr,
-    'epollet: Unexpected argument "--removes": epollet trust takes --remove, or nothing\n',
+    'epollet: Unexpected argument "--removes": epollet trust takes --remove, or nothing; type: epollet trust --remove\n',
   );
   assertMatch((await home.run(["trust", "--help"])).stdout, /^epollet trust \[--remove\]\n/);
   assertEquals([...Deno.readDirSync(home.path)].length, 0, "nothing was made");

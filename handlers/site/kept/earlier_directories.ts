@@ -24,6 +24,8 @@ export interface EarlierDirectory {
   isOwned: boolean;
 }
 
+const NANOSECONDS_PER_MS = 1_000_000n;
+
 const known = new Set<EarlierDirectories>();
 
 /** Returns the directories that all roots led to before, for a process that takes over. */
@@ -95,8 +97,10 @@ export class EarlierDirectories {
 
   /** Returns the latest directory that has the file `path`; null when none has. */
   find(path: PathBytes, nowMs: number): EarlierDirectory | null {
+    const status = this.#status;
     return this.#all.find(({ root, sinceMs }) =>
-      nowMs - sinceMs < this.keptMs && root.look(path, this.#status) === "file"
+      nowMs - sinceMs < this.keptMs && root.look(path, status) === "file" &&
+      status.modifiedNanoseconds <= BigInt(sinceMs) * NANOSECONDS_PER_MS // else it is new, or of other content
     ) ?? null;
   }
 
