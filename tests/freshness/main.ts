@@ -17,21 +17,47 @@ import { details, isFaulty, type Row, table } from "./report.ts";
 
 const args = [...Deno.args];
 
-/** Removes a flag from the arguments, and returns its value; null without the flag. */
-function take(name: string): number | null {
-  const at = args.indexOf(name);
-  if (at < 0) return null;
-  return Number(args.splice(at, /^\d+$/.test(args[at + 1] ?? "") ? 2 : 1)[1] ?? NaN);
+const USAGE = `deno task freshness [URL ROOT] [--seconds N] [--clients N]
+deno task freshness --deploys [COUNT] [--clients N] [FLAGS OF THE SERVER]`;
+
+function fail(message: string): never {
+  console.error(`freshness: ${message}`);
+  Deno.exit(2);
 }
 
-const deploys = take("--deploys");
+/** Removes a flag from the arguments, and returns its value; null without the flag, `otherwise` without a value. */
+function take(name: string, otherwise: number | null = null): number | null {
+  const at = args.indexOf(name);
+  if (at < 0) return null;
+  const [, text] = args.splice(at, args[at + 1] === undefined || args[at + 1]!.startsWith("-") ? 1 : 2);
+  const value = text === undefined ? otherwise : /^[1-9]\d{0,5}$/.test(text) ? Number(text) : null;
+  return value ?? fail(`${name} takes a number from 1 on, such as ${name} 10`);
+}
+
+if (args.includes("--help") || args.includes("-h")) {
+  console.log(USAGE);
+  Deno.exit(0);
+}
+const deploys = take("--deploys", 200);
 const clients = take("--clients");
 const seconds = take("--seconds") ?? 10;
+
+function hostOf(url: URL): string {
+  return url.hostname.replace(/^\[|\]$/g, "");
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
 
 function trial(url: URL, directory: string): Promise<Findings> {
   const endMs = performance.now() + seconds * 1000;
   return tryServer({
-    address: { hostname: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port || 80) },
+    address: { hostname: hostOf(url), port: Number(url.port || 80) },
     base: url.pathname.replace(/\/$/, ""),
     directory,
     clients: clients ?? 16,
@@ -43,16 +69,30 @@ function trial(url: URL, directory: string): Promise<Findings> {
 }
 
 /** Tries a server that runs already, in a new directory below the one that it serves. */
-async function tryRunning(address: string, root: string): Promise<boolean> {
+async function tryRunning(address: string, root: string | undefined): Promise<boolean> {
   const url = URL.parse(address);
   if (url?.protocol !== "http:") {
-    console.error(
+    fail(
       `${address} is no URL that begins with http://: write deno task freshness http://127.0.0.1:80/ ROOT`,
     );
-    Deno.exit(2);
+  }
+  if (root === undefined) {
+    fail(`ROOT is missing: write deno task freshness ${address} DIR, with what it serves`);
+  }
+  if (!isDirectory(root)) fail(`${root} is no directory: name the one that is served at ${address}`);
+  try {
+    (await Deno.connect({ hostname: hostOf(url), port: Number(url.port || 80) })).close();
+  } catch (error) {
+    fail(`cannot reach ${url.host}: ${(error as Error).message}: start the server first`);
   }
   const directory = Deno.makeTempDirSync({ dir: root, prefix: "epollet-freshness-" });
   Deno.chmodSync(directory, 0o755);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      Deno.removeSync(directory, { recursive: true });
+      Deno.exit(1);
+    });
+  }
   try {
     const below = new URL(
       `${url.pathname.replace(/\/$/, "")}/${directory.slice(directory.lastIndexOf("/") + 1)}`,
@@ -134,8 +174,8 @@ async function tryDeploys(count: number, flags: readonly string[]): Promise<bool
 console.log(`EPOLLET_SEED=${SEED} deno task freshness ${Deno.args.join(" ")}`);
 const [url, root] = args;
 const isRight = deploys !== null
-  ? await tryDeploys(Number.isNaN(deploys) ? 200 : deploys, args)
+  ? await tryDeploys(deploys, args)
   : url === undefined
   ? await tryInstalled()
-  : await tryRunning(url, root ?? ".");
+  : await tryRunning(url, root);
 Deno.exit(isRight ? 0 : 1);
