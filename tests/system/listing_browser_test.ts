@@ -76,13 +76,13 @@ Deno.test("in a browser, a listing is filtered while one types, keys alone open 
     ]);
     await page.press("Escape"); // the page lacks the others, so the server is asked
     await page.until(
-      `location.search === "?q=" && document.querySelectorAll("tbody tr:not(.up)").length === 7`,
+      `location.search === "?q=" && document.readyState === "complete" && document.querySelectorAll("tbody tr:not(.up)").length === 7`,
     );
     await page.press("ArrowDown");
     assertEquals(await page.evaluate(FOCUSED), "sub");
     await page.press("ArrowUp");
     await page.press("Backspace");
-    await page.until(`location.pathname === "/"`);
+    await page.until(`location.pathname === "/" && document.readyState === "complete"`);
     await page.press("ArrowDown");
     assertEquals(await page.evaluate(FOCUSED), "d");
 
