@@ -77,7 +77,7 @@ export class History {
     const { hasOneSize = false, scale = 1 } = this.#options;
     const record = `${this.name} ${String(version).padStart(8, "0")} `.padEnd(RECORD_BYTES - 1, ".") + "\n";
     const count = RECORDS[hasOneSize ? 0 : version % RECORDS.length]!;
-    const content = encoder.encode(record.repeat(count * scale));
+    const content = encoder.encode(record.repeat(count * scale)) as Uint8Array<ArrayBuffer>;
     this.#contents.set(version, content);
     if (this.#contents.size > 4) this.#contents.delete(this.#contents.keys().next().value!);
     return content;
