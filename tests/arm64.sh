@@ -35,8 +35,6 @@ if [ -z "${DENO_ARM64:-}" ]; then
   prepare
   DENO_ARM64="qemu-aarch64 -L $cache/root $cache/deno"
 fi
-# A Deno of another version empties the caches of compiled code that it finds.
-export DENO_DIR=$cache/deno-dir
 # Types were checked on this machine. The emulated executable cannot be started by its path, so the tests get its command.
 export EPOLLET_TEST_DENO=$DENO_ARM64
 $DENO_ARM64 --version
