@@ -8,6 +8,7 @@
  * names its runtime, for machines that cannot download it.
  * @module
  */
+import { runTool } from "./run_tool.ts";
 import { parseArgs } from "node:util";
 import { EM_AARCH64, EM_X86_64 } from "../ffi/libc/constants.ts";
 import { SystemError } from "../ffi/libc/errno.ts";
@@ -233,20 +234,4 @@ function isDirectory(path: string): boolean {
   }
 }
 
-/** Returns the exit status for an error, or null for an unexpected error. */
-function statusOf(error: unknown): number | null {
-  if (error instanceof UsageError) return 2;
-  if (error instanceof Failure || error instanceof PackError || error instanceof SystemError) return 1;
-  return error instanceof TypeError && "code" in error ? 2 : null; // parseArgs throws this for an unknown flag
-}
-
-if (import.meta.main) {
-  try {
-    await main(Deno.args);
-  } catch (error) {
-    const status = statusOf(error);
-    if (status === null) throw error;
-    console.error(`compile: ${(error as Error).message}`);
-    Deno.exit(status);
-  }
-}
+if (import.meta.main) await runTool("compile", main, [Failure, PackError, SystemError]);

@@ -9,6 +9,7 @@
  * the same Deno make the same bytes.
  * @module
  */
+import { runTool } from "./run_tool.ts";
 import { parseArgs } from "node:util";
 import config from "../deno.json" with { type: "json" };
 import { UsageError } from "../server/usage_error.ts";
@@ -191,20 +192,4 @@ async function main(args: string[]): Promise<void> {
   console.log(`${output} (epollet ${config.version})`);
 }
 
-/** Returns the exit status for an error, or null for an unexpected error. */
-function statusOf(error: unknown): number | null {
-  if (error instanceof UsageError) return 2;
-  if (error instanceof Failure) return 1;
-  return error instanceof TypeError && "code" in error ? 2 : null; // parseArgs throws this for an unknown flag
-}
-
-if (import.meta.main) {
-  try {
-    await main(Deno.args);
-  } catch (error) {
-    const status = statusOf(error);
-    if (status === null) throw error;
-    console.error(`npm: ${(error as Error).message}`);
-    Deno.exit(status);
-  }
-}
+if (import.meta.main) await runTool("npm", main, [Failure]);

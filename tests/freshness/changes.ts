@@ -2,6 +2,7 @@
  * A directory whose files change in every way in which sites are changed, and what each name stands for.
  * @module
  */
+import { exists } from "../support/exists.ts";
 import type { Random } from "../support/random.ts";
 import { History } from "./history.ts";
 
@@ -101,13 +102,4 @@ export class ChangingTree {
 function overwrite(path: string, content: Uint8Array): void {
   using file = Deno.openSync(path, { write: true, create: true });
   file.writeSync(content);
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -14,7 +14,7 @@ function lead(path: string, target: string): void {
   Deno.renameSync(`${path}.next`, path);
 }
 
-/** Two releases, each with a page and a part that nobody asks for before the other release is served. */
+/** Two releases, each with a page and a part. The part is first requested once the other release is served. */
 function releases(): Site {
   return new Site(Object.fromEntries([1, 2].flatMap((n) => [
     [`r/${n}/index.html`, `page ${n}`],

@@ -20,11 +20,9 @@ import {
 import { FramedBodies, type FramedBody } from "../../server/protocols/http2/frames/framed_body.ts";
 import { getFields, headers, Http2Wire, setting, update } from "../support/http2_wire.ts";
 import { Random, SEED } from "../support/random.ts";
-import { RawClient } from "../support/raw_client.ts";
-import { EAGAIN } from "../../ffi/libc/errno.ts";
+import { connectNarrowly } from "../support/narrow_http2.ts";
 import { withServer } from "../support/serving.ts";
 import { sleep } from "../support/sleep.ts";
-import { TlsClient } from "../support/tls_client.ts";
 import { local as tls } from "../support/tls_serving.ts";
 
 const { DATA, HEADERS } = FrameType;
@@ -42,30 +40,6 @@ const bodies = SIZES.map(pattern);
 const responses = bodies.map((body) => HttpResponse.bytes(body));
 const handler = ({ path }: { path: string }) => responses[Number(path.slice(1))]!;
 
-/** A client that reads as fast as it can, or, with `isSlow`, has little room. */
-async function connect(port: number, isSecure: boolean, isSlow: boolean, window: number): Promise<Http2Wire> {
-  const settings = setting(Setting.INITIAL_WINDOW_SIZE, window);
-  if (!isSecure && !isSlow) return await Http2Wire.connect(port, settings);
-  const plain = await RawClient.connect(port, isSlow ? 8192 : undefined);
-  const secure = TlsClient.on(plain, { alpn: ["h2"] });
-  if (isSecure) assertEquals(await secure.untilReady(() => secure.handshake()), 0);
-  const raw = isSecure ? secure : plain;
-  return await Http2Wire.over({
-    async read(buffer) {
-      for (;;) {
-        const count = raw.tryReceive(buffer as Uint8Array<ArrayBuffer>);
-        if (count !== -EAGAIN) return count > 0 ? count : null;
-        await sleep(1);
-      }
-    },
-    async write(bytes) {
-      await raw.send(bytes as Uint8Array<ArrayBuffer>);
-      return bytes.length;
-    },
-    close: () => secure[Symbol.dispose](),
-  }, settings);
-}
-
 async function arrives(
   poller: PollerName,
   isSecure: boolean,
@@ -74,11 +48,16 @@ async function arrives(
 ): Promise<void> {
   await withServer({ http2: true, handler, ...(isSecure ? { tls } : {}) }, async ({ port }) => {
     const window = random.pick([INT31_MAX, 65_535, 200_000]);
-    using wire = await connect(port, isSecure, isSlow, window);
-    if (random.oneIn(2)) await wire.send(update(0, INT31_MAX - 65_535));
+    using wire = await (isSecure || isSlow
+      ? connectNarrowly(port, { isSecure, receiveBytes: isSlow ? 8192 : undefined, window })
+      : Http2Wire.connect(port, setting(Setting.INITIAL_WINDOW_SIZE, window)));
+    if (random.oneIn(2)) {
+      await wire.send(update(0, INT31_MAX - 65_535));
+    }
     let first = 1;
     for (let round = 0; round < 3; round++) {
-      const asked = Array.from({ length: 1 + random.below(4) }, () => random.below(SIZES.length));
+      const asked = Array.from({ length: 1 + random.below(4) }, () =>
+        random.below(SIZES.length));
       await wire.send(...asked.map((number, i) => headers(first + 2 * i, getFields(`/${number}`))));
       const parts = asked.map((): Uint8Array[] => []);
       for (let left = asked.length; left > 0;) {
@@ -116,7 +95,7 @@ Deno.test("HTTP/2: a small file that is asked for while bodies are sent again co
   for (const isSecure of [false, true]) {
     await withServer({ http2: true, handler, ...(isSecure ? { tls } : {}) }, async ({ port }) => {
       const large = SIZES.indexOf(300_001);
-      using wire = await connect(port, isSecure, true, INT31_MAX);
+      using wire = await connectNarrowly(port, { isSecure, receiveBytes: 8192, window: INT31_MAX });
       await wire.send(update(0, 0x7000_0000));
       for (let stream = 1; stream < 20; stream += 2) await wire.send(headers(stream, getFields(`/${large}`)));
       for (let read = 0; read < 1_000_000;) read += (await wire.expect(DATA)).payload.length;

@@ -2,41 +2,22 @@
  * Responses of one HTTP/2 connection to a client that reads slowly: what was written before does not delay what is more urgent.
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert } from "@std/assert";
 import type { PollerName } from "../../mod.ts";
-import { EAGAIN } from "../../ffi/libc/errno.ts";
 import { concat } from "../../server/http/bytes.ts";
-import { Flag, FrameType } from "../../server/protocols/http2/frames/frame.ts";
-import { getFields, headers, Http2Wire, setting, update } from "../support/http2_wire.ts";
-import { RawClient } from "../support/raw_client.ts";
+import { Flag, FrameType, INT31_MAX } from "../../server/protocols/http2/frames/frame.ts";
+import { getFields, headers, type Http2Wire, update } from "../support/http2_wire.ts";
+import { connectNarrowly } from "../support/narrow_http2.ts";
 import { onAll, withServer } from "../support/serving.ts";
 import { sizedHandler as handler } from "../support/sized_handler.ts";
 import { sleep } from "../support/sleep.ts";
-import { TlsClient } from "../support/tls_client.ts";
 import { local as tls } from "../support/tls_serving.ts";
 
 const { DATA, HEADERS } = FrameType;
 
 /** A client with a small receive buffer, so that what it has not read is at the server. */
-async function narrow(port: number, isSecure = false): Promise<Http2Wire> {
-  const plain = await RawClient.connect(port, 8192);
-  const secure = TlsClient.on(plain, { alpn: ["h2"] });
-  if (isSecure) assertEquals(await secure.untilReady(() => secure.handshake()), 0);
-  const raw = isSecure ? secure : plain;
-  return await Http2Wire.over({
-    async read(buffer) {
-      for (;;) {
-        const count = raw.tryReceive(buffer as Uint8Array<ArrayBuffer>);
-        if (count !== -EAGAIN) return count > 0 ? count : null;
-        await sleep(1);
-      }
-    },
-    async write(bytes) {
-      await raw.send(bytes as Uint8Array<ArrayBuffer>);
-      return bytes.length;
-    },
-    close: () => secure[Symbol.dispose](),
-  }, setting(4, 0x7fff_ffff));
+function narrow(port: number, isSecure = false): Promise<Http2Wire> {
+  return connectNarrowly(port, { isSecure, receiveBytes: 8192, window: INT31_MAX });
 }
 
 /** Reads until the response on `stream` has begun. Returns how many bytes of other streams came before. */

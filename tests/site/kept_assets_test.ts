@@ -89,7 +89,7 @@ Deno.test("a file with a hash in its name stays served as it was after a delete,
   }
   assertEquals((await served.ask(get(APP, `If-None-Match: ${etag}`))).status, 304);
   assertEquals((await served.ask(get(APP, 'If-Match: "other"'))).status, 412);
-  assertEquals(await served.say(LAZY), "200 lazy", "nobody had asked for it");
+  assertEquals(await served.say(LAZY), "200 lazy", "it was never requested before");
   for (const path of ["/about.html", "/plain.js", "/assets/", "/assets/none.1a2b3c4d.js", `${APP}.br`]) {
     assertEquals((await served.ask(get(path))).status, 404, path);
   }

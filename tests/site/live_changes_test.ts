@@ -99,7 +99,7 @@ Deno.test("new, renamed and removed files, links and directories change what dep
     ["a hidden entry", [], (site) => site.write("d/list/.one.swp", "x")],
     ["a file by a link", ["/new.js"], (site) => Deno.linkSync(site.path("index.html"), site.path("new.js"))],
     ["a symbolic link", ["/new.js"], (site) => Deno.symlinkSync("a.css", site.path("new.js"))],
-    ["a file that nobody used", [], (site) => site.write("d/unused.txt", "x")],
+    ["a file that no page used", [], (site) => site.write("d/unused.txt", "x")],
     ["an error page", ["/new.js"], (site) => site.write("404.html", "x")],
     [
       "a write that changes nothing",

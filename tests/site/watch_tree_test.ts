@@ -2,6 +2,7 @@
  * What the tree takes for unchanged or absent, compared with the file system itself under random changes.
  * @module
  */
+import { exists } from "../support/exists.ts";
 import { assert, assertEquals } from "@std/assert";
 import { loadLibc } from "../../ffi/libc/libc.ts";
 import { SIBLING_SUFFIXES, type WatchedName } from "../../handlers/site/watch/watched_name.ts";
@@ -97,15 +98,6 @@ class Followed {
   drop(): void {
     assert(!this.isDropped, `${this.path} was dropped twice`);
     this.isDropped = true;
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -19,7 +19,7 @@ const UNITS: Readonly<Record<string, RegExp>> = {
 /** What users write for nothing. */
 const OFF = /^(off|no|none|false|0)$/;
 
-/** Yields values in place of `text` for `flag`, the most probable ones first. Whoever uses them has to check them. */
+/** Yields values in place of `text` for `flag`, the most probable ones first. They are not checked. */
 export function* readings({ name, values }: Flag, text: string): Generator<string> {
   const plain = text.trim();
   if (plain !== text) yield plain;
