@@ -11,7 +11,7 @@ import { HttpRequest } from "../server/http/request.ts";
 import { type HttpResponse, isStream } from "../server/http/response.ts";
 import { reasonPhrase } from "../server/http/status.ts";
 import { nextTurn } from "../server/loop/turns.ts";
-import { Sites, type StaticOptions } from "./static.ts";
+import { Sites, type StaticOptions } from "./site/sites.ts";
 
 /** The fields that a browser sends for a navigation. */
 const FIELDS = [

@@ -8,7 +8,7 @@ import { HttpClock } from "../server/http/date.ts";
 import { nextTurn } from "../server/loop/turns.ts";
 import { requestFor } from "./explain.ts";
 import type { SiteSettings } from "./site/settings/site_settings.ts";
-import { Sites, type StaticOptions } from "./static.ts";
+import { Sites, type StaticOptions } from "./site/sites.ts";
 
 /** Settings that are off: passwords and extra fields do not matter here, and ETags need whole files to be read. */
 const PLAIN: Partial<SiteSettings> = { auth: [], headers: [], compress: false, etag: "off" };

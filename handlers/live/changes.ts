@@ -13,7 +13,7 @@
 import type { Dependencies } from "../site/dependencies.ts";
 import { LIVE_URLS_MAX, LIVE_WRITING_MS_MAX } from "../site/limits.ts";
 import type { SiteRoot } from "../site/files/directory_root.ts";
-import type { Sites } from "../static.ts";
+import type { Sites } from "../site/sites.ts";
 import { ChangeTree } from "./change_tree.ts";
 import { LiveUrl } from "./live_url.ts";
 

@@ -245,7 +245,7 @@ export class Site {
     const redirect = this.#rules.redirect(url, http.query);
     if (redirect !== null) {
       trace?.("rule", `redirect ${redirect.source} to ${redirect.location}`);
-      return this.#movedTo(redirect.location, redirect.status, request);
+      return this.#plain.redirect(redirect.location, redirect.status, request);
     }
     const lookup = new Lookup(this.#root, this.#tree, trace);
     lookup.wantsFolder = wanted !== null;
@@ -257,7 +257,12 @@ export class Site {
       switch (location.kind) {
         case "moved":
           trace?.("rule", `moved to ${location.url}`);
-          return this.#movedTo(location.url + encodeQuery(http.query), 301, request, this.#policy.found);
+          return this.#plain.redirect(
+            location.url + encodeQuery(http.query),
+            301,
+            request,
+            this.#policy.found,
+          );
         case "directory":
           return wanted === null
             ? this.#settle(this.#folders.list(location.path, auth, request), request)
@@ -286,15 +291,6 @@ export class Site {
     if (resource === null) return this.#missing(request);
     const denied = resource.auth.length === 0 ? null : this.#deny(resource.auth, request);
     return denied ?? this.#settle(this.#kept!.present(resource, request), request);
-  }
-
-  #movedTo(
-    location: string,
-    status: number,
-    request: SiteRequest,
-    extraFields: Fields = [],
-  ): HttpResponse {
-    return this.#plain.response(status, [["Location", location], ...extraFields], request);
   }
 
   /** Answers a request for a URL without a file: with the page of a single-page application (`spa`), or 404. */

@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertLess, assertMatch, assertNotEquals } from "@std/assert";
-import { Sites } from "../../handlers/static.ts";
+import { Sites } from "../../handlers/site/sites.ts";
 import { contextOutside } from "../../server/connection/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { HttpClock } from "../../server/http/date.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { Sites } from "../../handlers/static.ts";
+import { Sites } from "../../handlers/site/sites.ts";
 import { formatHttpDate } from "../../server/http/date.ts";
 import { CACHED_FILE_BYTES_MAX } from "../../handlers/site/limits.ts";
 import { answerOf } from "../support/handler_answer.ts";

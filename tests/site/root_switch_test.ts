@@ -3,7 +3,7 @@
  * @module
  */
 import { assertEquals, assertMatch } from "@std/assert";
-import { Sites } from "../../handlers/static.ts";
+import { Sites } from "../../handlers/site/sites.ts";
 import { openDescriptors } from "../support/descriptors.ts";
 import { answerOf } from "../support/handler_answer.ts";
 import { Program, Site } from "../support/program.ts";

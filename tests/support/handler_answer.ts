@@ -4,7 +4,7 @@
  */
 import { assert } from "@std/assert";
 import type { Trace } from "../../handlers/site/settings/site_options.ts";
-import type { Sites } from "../../handlers/static.ts";
+import type { Sites } from "../../handlers/site/sites.ts";
 import { contextOutside } from "../../server/connection/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { HttpClock } from "../../server/http/date.ts";

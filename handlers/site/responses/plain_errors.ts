@@ -39,4 +39,9 @@ export class PlainErrors {
     }
     return response;
   }
+
+  /** Redirects `request` to `location`. */
+  redirect(location: string, status: number, request: SiteRequest, extraFields: Fields = []): HttpResponse {
+    return this.response(status, [["Location", location], ...extraFields], request);
+  }
 }
