@@ -191,7 +191,7 @@ export class Sites {
   }
 
   /**
-   * Looks where the roots lead once this turn has ended, in which others may still be answered: without requests nothing
+   * Looks where the roots of a snapshot lead once this turn has ended, in which others may still be answered: without requests nothing
    * else would look.
    */
   #lookLater(): void {
@@ -199,7 +199,10 @@ export class Sites {
     this.#looks = true;
     setTimeout(() => {
       this.#looks = false;
-      if (!this.#isClosed) this.lookAtRoots();
+      if (this.#isClosed) return;
+      for (const shared of [...this.#shared.values()].slice(0, SHOWN_ROOTS_MAX)) {
+        if (shared.content.way?.isSame(NaN) === false) this.#replace(shared);
+      }
     });
   }
 
