@@ -127,17 +127,16 @@ Deno.test("options of a static handler with wrong types are rejected by name", (
 
 Deno.test("each option of a static handler is checked", () => {
   using site = new Site({ "a.txt": "a" });
-  const sources = [
-    "handlers/static.ts",
-    "handlers/site/settings/site_options.ts",
-    "handlers/site/settings/site_settings.ts",
-  ];
-  const names = sources.flatMap((source) => {
+  const sources = {
+    StaticOptions: "handlers/site/sites.ts",
+    SiteOptions: "handlers/site/settings/site_options.ts",
+    SiteSettings: "handlers/site/settings/site_settings.ts",
+  };
+  const names = Object.entries(sources).flatMap(([name, source]) => {
     const text = Deno.readTextFileSync(REPOSITORY + source);
-    const interfaces = text.matchAll(/^export interface (?:Static|Site)(?:Options|Settings)\b[^]*?^}/gm);
-    return [...interfaces].flatMap(([text]) =>
-      [...text.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name)
-    );
+    const [options] = new RegExp(`^export interface ${name}\\b[^]*?^}`, "m").exec(text) ?? [];
+    assert(options !== undefined, `${source} has no interface ${name}`);
+    return [...options.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name);
   });
   assert(names.length > 20 && names.includes("loopbackPorts"), names.join());
   refused(names.map((name) => [
