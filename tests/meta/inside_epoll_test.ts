@@ -134,18 +134,21 @@ Deno.test("strace prints what docs/inside-epoll.md shows", async () => {
   const command = commandThatBegins("strace ");
   const shown = blocksOf(DOCUMENT, "").find((block) => block.startsWith("epoll_wait("))!.trim();
   await using program = await startWaiting(command, site);
-  const wire = await Wire.connect(program.port);
-  await wire.send("hello");
-  await program.printed(/: hello$/m);
-  await wire.send("again");
-  await program.printed(/: again$/m);
-  wire[Symbol.dispose]();
   const whole = new RegExp(
     shown.split("\n").map((line) => tracePattern(line).source.slice(1, -1)).join("\\n"),
   );
-  let trace = "";
-  await eventually(() => whole.test(trace = Deno.readTextFileSync(site.path("trace.txt"))), () => trace);
-  for (const pid of childrenOf(program.pid)) Deno.kill(pid, "SIGTERM");
+  try {
+    const wire = await Wire.connect(program.port);
+    await wire.send("hello");
+    await program.printed(/: hello$/m);
+    await wire.send("again");
+    await program.printed(/: again$/m);
+    wire[Symbol.dispose]();
+    let trace = "";
+    await eventually(() => whole.test(trace = Deno.readTextFileSync(site.path("trace.txt"))), () => trace);
+  } finally { // strace itself leaves the program behind when it is killed
+    for (const pid of childrenOf(program.pid)) Deno.kill(pid, "SIGTERM");
+  }
   await program.exit();
 });
 
