@@ -41,6 +41,7 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
   "docs/deploy.md": DEPLOY,
   "docs/embed.md": EMBED,
   "docs/understand.md": UNDERSTAND,
+  "docs/mistakes.md": readDocument("docs/mistakes.md"),
   "docs/recipes.md": readDocument("docs/recipes.md"),
   "docs/troubleshoot.md": readDocument("docs/troubleshoot.md"),
   "docs/decisions.md": readDocument("docs/decisions.md"),

@@ -38,8 +38,9 @@ class Talker {
 }
 
 Deno.test("each example is short", () => {
-  const names = Array.from(Deno.readDirSync(`${REPOSITORY}examples`), ({ name }) => name).sort();
-  assertEquals(names, ["api.ts", "chat.ts"]);
+  const entries = Array.from(Deno.readDirSync(`${REPOSITORY}examples`));
+  const names = entries.filter(({ isFile }) => isFile).map(({ name }) => name).sort();
+  assertEquals(names, ["api.ts", "chat.ts"]); // those of mistakes/ have tests of their own
   for (const name of names) {
     const lines = Deno.readTextFileSync(`${REPOSITORY}examples/${name}`).trimEnd().split("\n").length;
     assert(lines < LINES_MAX, `${name} has ${lines} lines`);

@@ -1,0 +1,76 @@
+/**
+ * What the programs of this folder share: the client on the other side, a loop that ends, and the last line.
+ *
+ * Client and server are in one process and take turns. So each run is the same, and none lasts longer than a second
+ * or two.
+ * @module
+ */
+import { close, type Epoll, Poll, POLLIN, recv, send } from "../../mod.ts";
+import { connectAndWait } from "../../ffi/socket/client_socket.ts";
+
+const encoder = new TextEncoder();
+/** The silence after which one side lets the other continue. */
+export const QUIET_MS = 300;
+
+/** True if the program was started with the word `mended`. */
+export const isMended: boolean = Deno.args[0] === "mended";
+
+/** A client of the server that listens on 127.0.0.1:`port`. It connects at once. */
+export class Client {
+  readonly fd: number;
+  readonly #buffer = new Uint8Array(65536);
+
+  constructor(port: number) {
+    this.fd = connectAndWait("127.0.0.1", port, 5000);
+    if (this.fd < 0) throw new Error(`connect: errno ${-this.fd}`);
+  }
+
+  send(data: string | Uint8Array<ArrayBuffer>): void {
+    const bytes = typeof data === "string" ? encode(data) : data;
+    const count = send(this.fd, bytes, bytes.length, false);
+    if (count !== bytes.length) throw new Error(`send: ${count} of ${bytes.length} bytes`);
+  }
+
+  /** Receives until nothing has come for {@linkcode QUIET_MS}, or the server has closed the connection. */
+  receive(): Uint8Array<ArrayBuffer> {
+    let received = new Uint8Array(0);
+    const poll = new Poll();
+    poll.register(this.fd, POLLIN);
+    while (poll.poll(QUIET_MS).length > 0) {
+      const count = recv(this.fd, this.#buffer);
+      if (count <= 0) break;
+      const joined = new Uint8Array(received.length + count);
+      joined.set(received);
+      joined.set(this.#buffer.subarray(0, count), received.length);
+      received = joined;
+    }
+    return received;
+  }
+
+  /** Receives as {@linkcode receive} does, and returns the bytes as text. */
+  receiveText(): string {
+    return new TextDecoder().decode(this.receive());
+  }
+
+  close(): void {
+    close(this.fd);
+  }
+}
+
+/** Returns `text` in UTF-8. */
+export function encode(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(text) as Uint8Array<ArrayBuffer>; // never shared, unlike Deno 2.4 says
+}
+
+/** The server's loop: calls `onEvent` for each event, and returns when none has come for {@linkcode QUIET_MS}. */
+export function runUntilQuiet(epoll: Epoll, onEvent: (fd: number, events: number) => void): void {
+  for (let list = epoll.poll(QUIET_MS / 1000); list.length > 0; list = epoll.poll(QUIET_MS / 1000)) {
+    for (const [fd, events] of list) onEvent(fd, events);
+  }
+}
+
+/** Prints the last line, and ends the program: with status 0 if all is right, with 1 if the mistake has shown. */
+export function conclude(isRight: boolean, right: string, wrong: string): never {
+  console.log(isRight ? `right: ${right}` : `wrong: ${wrong}`);
+  Deno.exit(isRight ? 0 : 1);
+}
