@@ -9,7 +9,13 @@ import { chineseName, differences, type ReadBeside } from "../support/translatio
 import { slipsOf } from "../support/typography.ts";
 
 /** Documents that readers of Chinese find in their language. */
-const TRANSLATED = ["README.md", "docs/io-models.md", "docs/mistakes.md", "docs/understand.md"];
+const TRANSLATED = [
+  "README.md",
+  "docs/inside-epoll.md",
+  "docs/io-models.md",
+  "docs/mistakes.md",
+  "docs/understand.md",
+];
 
 /** Reads what a document at `path` links to. */
 function besides(path: string): ReadBeside {
