@@ -4,18 +4,8 @@
  *     deno run --allow-ffi examples/mistakes/close_unread.ts [mended]
  * @module
  */
-import {
-  accept,
-  close,
-  errnoName,
-  listenTcp,
-  localAddress,
-  recv,
-  select,
-  send,
-  shutdownWrite,
-} from "../../mod.ts";
-import { Client, conclude, encode, isMended } from "./scene.ts";
+import { accept, close, errnoName, listenTcp, localAddress, recv, send, shutdownWrite } from "../../mod.ts";
+import { awaitInput, Client, conclude, encode, isMended } from "./scene.ts";
 
 const listener = listenTcp("127.0.0.1", 0, 128);
 const buffer = new Uint8Array(65536);
@@ -43,9 +33,10 @@ function dropInput(fd: number): boolean {
 
 const client = new Client(localAddress(listener).port);
 client.send("POST /form HTTP/1.1\r\nContent-Length: 5000\r\n\r\n");
-const server = accept(listener);
-recv(server, buffer);
-client.send(encode("x".repeat(5000)));
+const server = accept(awaitInput(listener));
+recv(awaitInput(server), buffer);
+client.send("x".repeat(5000));
+awaitInput(server);
 const sent = send(server, ANSWER, ANSWER.length, false);
 (isMended ? endInOrder : endAtOnce)(server);
 console.log("server: has read the head of the request, not its body; has sent a long answer; closes");
@@ -53,15 +44,14 @@ console.log("server: has read the head of the request, not its body; has sent a 
 let received = 0;
 let count: number;
 do {
-  select([client.fd], [], [], 1);
-  count = recv(client.fd, buffer);
+  count = recv(awaitInput(client.fd), buffer);
   received += Math.max(count, 0);
 } while (count > 0);
 const hasAll = received === sent;
 const end = count < 0 ? errnoName(-count) : "the end of the stream";
 console.log(`client: received ${hasAll ? "the whole answer" : "a part of the answer"}, then ${end}`);
 client.close();
-if (lingering >= 0 && dropInput(lingering)) console.log("server: the client has ended, too");
+if (lingering >= 0 && dropInput(awaitInput(lingering))) console.log("server: the client has ended, too");
 conclude(
   hasAll,
   "the whole answer has arrived",

@@ -5,7 +5,7 @@
  * @module
  */
 import { accept, close, listenTcp, localAddress, send } from "../../mod.ts";
-import { Client, conclude, encode, isMended } from "./scene.ts";
+import { awaitInput, Client, conclude, encode, isMended } from "./scene.ts";
 
 const listener = listenTcp("127.0.0.1", 0, 128, { deferAccept: false });
 let clients: number[] = [];
@@ -33,7 +33,7 @@ function tellAll(line: Uint8Array<ArrayBuffer>): void {
 const tell = isMended ? tellAll : tellWrong;
 const enter = () => {
   const client = new Client(localAddress(listener).port);
-  clients.push(accept(listener));
+  clients.push(accept(awaitInput(listener)));
   return client;
 };
 const ann = enter();
@@ -43,6 +43,7 @@ const dan = enter();
 tell(encode("welcome"));
 for (const client of [ann, cid, dan]) client.receive();
 bob.close(); // before it has read the welcome: this resets the connection
+awaitInput(clients[1]!);
 console.log("Bob leaves, and the server tells the others that supper is ready");
 tell(encode("supper is ready"));
 

@@ -8,7 +8,7 @@
  */
 import { accept, errnoName, listenTcp, localAddress, Poll, POLLIN, send } from "../../mod.ts";
 import { commandLine, environmentWithout, openProcess, reap, SELF, spawn } from "../../ffi/process/child.ts";
-import { Client, conclude, encode, isMended } from "./scene.ts";
+import { awaitInput, Client, conclude, encode, isMended } from "./scene.ts";
 
 const { symbols: libc } = Deno.dlopen("libc.so.6", {
   signal: { parameters: ["i32", "u64"], result: "u64" },
@@ -32,16 +32,21 @@ function sendPartQuietly(fd: number): number {
 function serve(): never {
   const before = libc.signal(SIGPIPE, SIG_DFL);
   console.log(
-    `server: Deno ${before === SIG_IGN ? "ignores" : "does not ignore"} SIGPIPE; a C program does not`,
+    `server: Deno ${
+      before === SIG_IGN ? "ignored" : "did not ignore"
+    } SIGPIPE; now it has its default effect`,
   );
   const listener = listenTcp("127.0.0.1", 0, 128, { deferAccept: false });
   const client = new Client(localAddress(listener).port);
-  const server = accept(listener);
+  const server = accept(awaitInput(listener));
   client.close();
+  const reset = new Poll();
+  reset.register(server, 0); // errors and hang-ups are always reported
   for (const part of ["first", "second"]) {
     console.log(`server: sends the ${part} part to a client that has left`);
     const count = (isMended ? sendPartQuietly : sendPart)(server);
     console.log(`server: send returns ${count < 0 ? errnoName(-count) : count}`);
+    reset.poll(1000);
   }
   Deno.exit(0);
 }

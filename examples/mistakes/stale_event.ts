@@ -4,19 +4,8 @@
  *     deno run --allow-ffi examples/mistakes/stale_event.ts [mended]
  * @module
  */
-import {
-  accept,
-  close,
-  Epoll,
-  EPOLLIN,
-  EPOLLRDHUP,
-  listenTcp,
-  localAddress,
-  recv,
-  send,
-  shutdownWrite,
-} from "../../mod.ts";
-import { Client, conclude, encode, isMended } from "./scene.ts";
+import { accept, close, Epoll, EPOLLIN, EPOLLRDHUP, listenTcp, localAddress, recv, send } from "../../mod.ts";
+import { awaitInput, Client, conclude, encode, isMended } from "./scene.ts";
 
 const listener = listenTcp("127.0.0.1", 0, 128, { deferAccept: false });
 const epoll = new Epoll();
@@ -41,7 +30,7 @@ function leaveLater(fd: number): void {
 const leave = isMended ? leaveLater : leaveAtOnce;
 
 function enter(name: string): number {
-  const fd = accept(listener);
+  const fd = accept(awaitInput(listener));
   names.set(fd, name);
   epoll.register(fd, EPOLLIN | EPOLLRDHUP);
   return fd;
@@ -56,8 +45,11 @@ epoll.register(listener, EPOLLIN);
 
 // Three things happen, and one wait reports them in this order.
 ann.send("Bob must go");
+awaitInput(annFd);
 const cid = connect();
-shutdownWrite(bob.fd);
+awaitInput(listener);
+bob.endInput();
+awaitInput(bobFd);
 for (const [fd, events] of epoll.poll(1)) {
   const name = names.get(fd);
   if (fd === listener) {
@@ -77,4 +69,4 @@ for (const [fd, events] of epoll.poll(1)) {
 retired.forEach(close);
 retired = [];
 cid.receive();
-conclude(recv(cid.fd, buffer) < 0, "Cid is connected", "Cid did nothing, and was closed by Bob's event");
+conclude(!cid.isEnded, "Cid is connected", "Cid did nothing, and was closed by Bob's event");

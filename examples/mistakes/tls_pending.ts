@@ -8,7 +8,7 @@ import { accept, Epoll, EPOLLIN, listenTcp, localAddress } from "../../mod.ts";
 import { readCertificate } from "../../ffi/openssl/certificate.ts";
 import { crypto, loadOpenssl, type Pointer, ssl } from "../../ffi/openssl/openssl.ts";
 import { makeStandIn } from "../../program/acme/stand_in.ts";
-import { Client, conclude, encode, isMended, runUntilQuiet } from "./scene.ts";
+import { awaitInput, Client, conclude, encode, isMended, runUntilQuiet } from "./scene.ts";
 
 const REQUEST_BYTES = 10_000;
 const buffer = new Uint8Array(4096);
@@ -52,7 +52,7 @@ ssl.SSL_CTX_use_cert_and_key(context, leaf, key, crypto.OPENSSL_sk_new_null(), 0
 const listener = listenTcp("127.0.0.1", 0, 128, { deferAccept: false });
 const client = new Client(localAddress(listener).port);
 const clientSession = sessionOn(client.fd, makeContext(ssl.TLS_client_method()!));
-const server = accept(listener);
+const server = accept(awaitInput(listener));
 const session = sessionOn(server, context);
 ssl.SSL_set_accept_state(session);
 while (ssl.SSL_connect(clientSession) !== 1) ssl.SSL_do_handshake(session); // they take turns
