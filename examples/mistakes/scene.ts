@@ -5,7 +5,9 @@
  * or two.
  * @module
  */
-import { close, type Epoll, Poll, POLLIN, recv, send } from "../../mod.ts";
+import { close, type Epoll, Poll, POLLIN, recv, select, send, shutdownWrite } from "../../mod.ts";
+import { SOCK_CLOEXEC, SOL_SOCKET } from "../../ffi/libc/constants.ts";
+import { libc, result } from "../../ffi/libc/libc.ts";
 import { connectAndWait } from "../../ffi/socket/client_socket.ts";
 
 const encoder = new TextEncoder();
@@ -18,6 +20,8 @@ export const isMended: boolean = Deno.args[0] === "mended";
 /** A client of the server that listens on 127.0.0.1:`port`. It connects at once. */
 export class Client {
   readonly fd: number;
+  /** True when the server has closed the connection, and everything was received. */
+  isEnded = false;
   readonly #buffer = new Uint8Array(65536);
 
   constructor(port: number) {
@@ -31,14 +35,15 @@ export class Client {
     if (count !== bytes.length) throw new Error(`send: ${count} of ${bytes.length} bytes`);
   }
 
-  /** Receives until nothing has come for {@linkcode QUIET_MS}, or the server has closed the connection. */
-  receive(): Uint8Array<ArrayBuffer> {
+  /** Receives until nothing has come for `quietMs`, or the server has closed the connection. */
+  receive(quietMs: number = QUIET_MS): Uint8Array<ArrayBuffer> {
     let received = new Uint8Array(0);
     const poll = new Poll();
     poll.register(this.fd, POLLIN);
-    while (poll.poll(QUIET_MS).length > 0) {
+    while (!this.isEnded && poll.poll(quietMs).length > 0) {
       const count = recv(this.fd, this.#buffer);
-      if (count <= 0) break;
+      this.isEnded = count <= 0;
+      if (this.isEnded) break;
       const joined = new Uint8Array(received.length + count);
       joined.set(received);
       joined.set(this.#buffer.subarray(0, count), received.length);
@@ -52,9 +57,34 @@ export class Client {
     return new TextDecoder().decode(this.receive());
   }
 
+  /** Sends nothing more, and can still receive: what `nc -N` does at the end of its input. */
+  endInput(): void {
+    shutdownWrite(this.fd);
+  }
+
   close(): void {
     close(this.fd);
   }
+}
+
+/** Socket option: the longest time for which `recv` sleeps, as a struct timeval. */
+const SO_RCVTIMEO = 20;
+
+/**
+ * Accepts a client as accept(2) does by default: blocking. The `accept` of the library always makes a non-blocking
+ * socket. `recv` on this one sleeps for a second at most, so that the program ends.
+ */
+export function acceptBlocking(listener: number): number {
+  const fd = result(libc.accept4(listener, null, null, SOCK_CLOEXEC));
+  const timeout = new Uint8Array(BigInt64Array.of(1n, 0n).buffer);
+  if (fd >= 0) libc.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length);
+  return fd;
+}
+
+/** Waits until the socket `fd` has something: a client to accept, data, or an end. Returns `fd`. */
+export function awaitInput(fd: number): number {
+  if (select([fd], [], [], 30)[0].length === 0) throw new Error(`nothing has come at descriptor ${fd}`);
+  return fd;
 }
 
 /** Returns `text` in UTF-8. */
@@ -62,9 +92,13 @@ export function encode(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text) as Uint8Array<ArrayBuffer>; // never shared, unlike Deno 2.4 says
 }
 
-/** The server's loop: calls `onEvent` for each event, and returns when none has come for {@linkcode QUIET_MS}. */
-export function runUntilQuiet(epoll: Epoll, onEvent: (fd: number, events: number) => void): void {
-  for (let list = epoll.poll(QUIET_MS / 1000); list.length > 0; list = epoll.poll(QUIET_MS / 1000)) {
+/** The server's loop: calls `onEvent` for each event, and returns when none has come for `quietMs`. */
+export function runUntilQuiet(
+  epoll: Epoll,
+  onEvent: (fd: number, events: number) => void,
+  quietMs: number = QUIET_MS,
+): void {
+  for (let list = epoll.poll(quietMs / 1000); list.length > 0; list = epoll.poll(quietMs / 1000)) {
     for (const [fd, events] of list) onEvent(fd, events);
   }
 }

@@ -16,7 +16,7 @@ const LINES_MAX = 80;
 /** What the programs share. */
 const SCENE = "scene.ts";
 /** The permissions that a program may ask for. */
-const PERMISSIONS = ["--allow-ffi", "--allow-net=127.0.0.1"];
+const PERMISSIONS = ["--allow-ffi", "--allow-read=."];
 
 /** A mistake, as the document shows it. */
 interface Section {
