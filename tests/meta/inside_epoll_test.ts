@@ -134,18 +134,21 @@ Deno.test("strace prints what docs/inside-epoll.md shows", async () => {
   const command = commandThatBegins("strace ");
   const shown = blocksOf(DOCUMENT, "").find((block) => block.startsWith("epoll_wait("))!.trim();
   await using program = await startWaiting(command, site);
-  const wire = await Wire.connect(program.port);
-  await wire.send("hello");
-  await program.printed(/: hello$/m);
-  await wire.send("again");
-  await program.printed(/: again$/m);
-  wire[Symbol.dispose]();
   const whole = new RegExp(
     shown.split("\n").map((line) => tracePattern(line).source.slice(1, -1)).join("\\n"),
   );
-  let trace = "";
-  await eventually(() => whole.test(trace = Deno.readTextFileSync(site.path("trace.txt"))), () => trace);
-  for (const pid of childrenOf(program.pid)) Deno.kill(pid, "SIGTERM");
+  try {
+    const wire = await Wire.connect(program.port);
+    await wire.send("hello");
+    await program.printed(/: hello$/m);
+    await wire.send("again");
+    await program.printed(/: again$/m);
+    wire[Symbol.dispose]();
+    let trace = "";
+    await eventually(() => whole.test(trace = Deno.readTextFileSync(site.path("trace.txt"))), () => trace);
+  } finally { // strace itself leaves the program behind when it is killed
+    for (const pid of childrenOf(program.pid)) Deno.kill(pid, "SIGTERM");
+  }
   await program.exit();
 });
 
@@ -163,10 +166,15 @@ Deno.test("perf shows the way of a packet to the waiting thread as docs/inside-e
   if (!await canRecord(site)) return;
   await using program = await startWaiting(commandThatBegins("deno run "), site);
   const script = commandThatBegins("perf record ").replaceAll("7890", String(program.port));
-  const { stdout } = await run(["bash", "-c", script], "", site.root);
-  const stacks = stdout.trim().split(/\n\n+/);
-  const stack = stacks.findLast((each) => each.includes(" pid=" + program.pid));
-  assert(stack !== undefined, stdout);
+  let printed = "";
+  let stack: string | undefined;
+  // On a busy processor a thread of the kernel handles some packets, which the command does not record.
+  for (let attempt = 0; attempt < ATTEMPTS_MAX && stack === undefined; attempt++) {
+    printed = (await run(["bash", "-c", script], "", site.root)).stdout;
+    const stacks = printed.trim().split(/\n\n+/).filter((each) => each.includes(` pid=${program.pid} `));
+    stack = stacks.find((each) => each.includes("sock_def_readable") && !each.includes("tcp_child_process"));
+  }
+  assert(stack !== undefined, printed);
   const shown = blocksOf(DOCUMENT, "text").find((block) => block.startsWith("bash sched"))!;
   const functions = IS_SHOWN_KERNEL
     ? shown.split("\n").filter((line) => line.startsWith("\t") && !line.includes("…"))
