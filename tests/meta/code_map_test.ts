@@ -58,6 +58,7 @@ Deno.test("modules and folders that documents name exist", () => {
       "docs/decisions.md",
       "docs/understand.md",
       "docs/inside-epoll.md",
+      "docs/mistakes.md",
       "SECURITY.md",
       "CONTRIBUTING.md",
     ]
