@@ -9,6 +9,7 @@ import { close, type Epoll, Poll, POLLIN, recv, select, send, shutdownWrite } fr
 import { SOCK_CLOEXEC, SOL_SOCKET } from "../../ffi/libc/constants.ts";
 import { libc, result } from "../../ffi/libc/libc.ts";
 import { connectAndWait } from "../../ffi/socket/client_socket.ts";
+import { resetOnClose } from "../../ffi/socket/socket.ts";
 
 const encoder = new TextEncoder();
 /** The silence after which one side lets the other continue. */
@@ -63,6 +64,12 @@ export class Client {
   }
 
   close(): void {
+    close(this.fd);
+  }
+
+  /** Closes the connection by a reset: what the kernel does for a program that crashes with data unread. */
+  reset(): void {
+    resetOnClose(this.fd);
     close(this.fd);
   }
 }

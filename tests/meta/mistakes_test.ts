@@ -81,19 +81,17 @@ Deno.test("docs/mistakes.md quotes the wrong lines, the mended ones, and those o
 for (const { heading, program, runs } of SECTIONS) {
   Deno.test(`the mistake shows, and mended it does not: ${heading}`, async () => {
     assertEquals(runs.map(({ command }) => command.split(" ").slice(-1)), [[FOLDER + program], ["mended"]]);
-    for (const [i, { command, printed }] of runs.entries()) {
+    await Promise.all(runs.map(async ({ command, printed }, i) => {
       const [deno, word, ...args] = wordsOf(command) as [string, string, ...string[]];
       assertEquals([deno, word], ["deno", "run"]);
-      const flags = args.filter((arg) => arg.startsWith("-"));
-      for (const flag of flags) assert(PERMISSIONS.includes(flag), command);
+      for (const flag of args.filter((arg) => arg.startsWith("-"))) {
+        assert(PERMISSIONS.includes(flag), command);
+      }
       const lock = `--lock=${REPOSITORY}tests/deno.lock`;
-      const { code, stdout, stderr } = await run(
-        [...DENO, "run", lock, "--no-prompt", ...args],
-        "",
-        REPOSITORY,
-      );
+      const ours = [...DENO, "run", lock, "--no-prompt", ...args] as [string, ...string[]];
+      const { code, stdout, stderr } = await run(ours, "", REPOSITORY);
       assertEquals([stdout, stderr, code], [printed, "", 1 - i], command);
       assertMatch(stdout, i === 0 ? /\nwrong: .*\n$/ : /\nright: .*\n$/);
-    }
+    }));
   });
 }
