@@ -38,7 +38,7 @@ function leaveInOrder(fd: number): void {
 const client = new Client(localAddress(listener).port);
 const server = accept(awaitInput(listener));
 epoll.register(server, EPOLLIN);
-const program = spawn("/bin/sleep", ["sleep", "60"].map(encode), environmentWithout([]), [server]);
+const program = spawn("/bin/sleep", ["sleep", "10"].map(encode), environmentWithout([]), [server]);
 console.log("server: starts a program, which inherits the client's descriptor; closes it");
 (isMended ? leaveInOrder : leaveByClose)(server);
 client.send("hello?\n");

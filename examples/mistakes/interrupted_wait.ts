@@ -14,7 +14,7 @@ const { symbols: libc } = Deno.dlopen("libc.so.6", {
 const WAIT_SECONDS = 2;
 const ANSWER = encode("the page\n");
 const buffer = new Uint8Array(1024);
-const events = new Uint8Array(16 * 12);
+const events = new Uint8Array(16 * 16);
 const listener = listenTcp("127.0.0.1", 0, 128);
 const epoll = new Epoll();
 epoll.register(listener, EPOLLIN);
