@@ -38,7 +38,8 @@ async function printExplanation(command: CommandLine): Promise<void> {
   const { explain } = await import("./handlers/explain.ts");
   const { looksAs } = await import("./program/commands/explain_user.ts");
   const whenOpen = looksAs(command);
-  console.log(await withSites(command, () => explain(siteOptionsOf(command), command.explain, whenOpen)));
+  const work = () => explain(siteOptionsOf(command), command.explain, whenOpen, command.live);
+  console.log(await withSites(command, work));
 }
 
 /** Runs an action that needs no settings. Returns false when `args` name no such action. */
