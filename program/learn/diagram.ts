@@ -3,7 +3,7 @@
  * lines.
  * @module
  */
-import type { Story, Turn } from "./story.ts";
+import { LEFT_OUT_AT, type Story, type Turn } from "./story.ts";
 
 /** The usual states, in the order in which a request passes them. */
 const USUAL = ["accepted", "reading", "handling", "writing", "idle", "closed"];
@@ -33,7 +33,7 @@ export function duration(ms: number): string {
 /** Returns the lines of `story`: a heading, its turns, and the states. `heading` names the connection. */
 export function storyLines(story: Story, heading: string, style: Style): string[] {
   const turns = story.turns.flatMap((turn, i) => {
-    const isGap = story.leftOut > 0 && i === story.turns.length / 2;
+    const isGap = story.leftOut > 0 && i === LEFT_OUT_AT;
     const gap = isGap ? [`${INDENT}${"".padStart(TIME_COLUMNS)}  … (${story.leftOut})`] : [];
     return [...gap, ...turnLines(turn)];
   });

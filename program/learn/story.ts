@@ -5,6 +5,8 @@
 
 /** The turns that are kept until they are shown, at the beginning and at the end. */
 const TURNS_KEPT_MAX = 12;
+/** Where turns are left out: before the turn with this index. */
+export const LEFT_OUT_AT: number = TURNS_KEPT_MAX / 2;
 /** The calls of a turn that are kept. */
 const CALLS_KEPT_MAX = 10;
 
@@ -31,7 +33,7 @@ export class Story {
   turns: Turn[] = [];
   /** True once a part of it was shown. */
   isContinued = false;
-  /** How many turns between the first and the last of these are left out. */
+  /** How many turns are left out before the one at {@linkcode LEFT_OUT_AT}. */
   leftOut = 0;
   /** Milliseconds for which the connection waited in each state. */
   readonly waitedMs: Map<string, number> = new Map();
@@ -117,7 +119,7 @@ export class Story {
       this.turns.pop();
     }
     if (this.turns.length < TURNS_KEPT_MAX) return;
-    const [left] = this.turns.splice(TURNS_KEPT_MAX / 2, 1);
+    const [left] = this.turns.splice(LEFT_OUT_AT, 1);
     this.leftOut += left!.times;
   }
 
