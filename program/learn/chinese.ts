@@ -102,8 +102,8 @@ export const CHINESE: Words = {
       about:
         "io_uring 和内核共享两个环：要做的事放进一个，做完的从另一个取出。这个 poller 用它来等就绪，提交和等待合成一次调用 io_uring_enter。服务器的其余部分不变。",
       look: [
-        "和第一步比较：每一轮以另一种等待开头，注册连接也不再用 epoll_ctl。",
-        "实时页面：poller 的名字，以及一共 2 个请求。",
+        "和第一步比较：每一轮以 io_uring_enter 开头，注册连接也不再用 epoll_ctl。它的结果是提交了几个请求；哪些就绪写在环里，读它不用系统调用。",
+        "实时页面：一共 2 个请求，poller 是 io-uring。",
       ],
     },
   ],

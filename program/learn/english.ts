@@ -102,8 +102,8 @@ export const ENGLISH: Words = {
       about:
         "io_uring shares two rings with the kernel: what is to be done goes into one, what is done comes out of the other. This poller asks for readiness by it, and submits and waits by one call, io_uring_enter. The rest of the server is as before.",
       look: [
-        "Compare with the first step: the turns begin with another wait, and no epoll_ctl registers the connection.",
-        "On the live page: the poller, and 2 requests in total.",
+        "Compare with the first step: the turns begin with io_uring_enter, and no epoll_ctl registers the connection. The result is the number of requests that were submitted. What is ready stands in the ring, and is read without a call.",
+        "On the live page: 2 requests in total, and the poller is io-uring.",
       ],
     },
   ],

@@ -1,6 +1,6 @@
 /**
  * Records what connections go through, from the calls of the C library that the server makes for them, and from the states
- * that the server itself keeps. It looks on: no code of the server knows of it.
+ * that the server itself keeps. The server has no code for this, so it costs nothing where nothing is recorded.
  *
  * Source: the order of a turn in `server/loop/reactor.ts`.
  * @module

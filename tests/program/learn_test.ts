@@ -78,7 +78,7 @@ const LOOKS: readonly ((lesson: Lesson) => Promise<void>)[] = [
     assertEquals((await lesson.runCommand()).trim(), "50000");
     const { poller, sentBytes } = await lesson.page();
     assertEquals([poller, sentBytes], ["epoll-level", 50_000]);
-    await lesson.printed(/ epoll_wait = 1, recv = 16384, send = 16384 → reading × \d$/m);
+    await lesson.printed(/ epoll_wait = 1, recv = 16384, send = 16384 → reading/);
     await lesson.printed(/ → closed$/m);
     assert(!/epoll_wait = 0, recv = [1-9]/.test(lesson.text), lesson.text);
   },
@@ -124,7 +124,7 @@ const LOOKS: readonly ((lesson: Lesson) => Promise<void>)[] = [
     assertEquals(await lesson.runCommand(), HELLO + HELLO);
     const { poller, requests } = await lesson.page();
     assertEquals([poller, requests], [name, 2]);
-    assertEquals(/poller io-uring/.test(lesson.text), !isWanted);
+    assertEquals(/(?:has no|refuses the) poller io-uring/.test(lesson.text), !isWanted);
     await lesson.printed(isWanted ? / io_uring_enter = \d+, recv = \d+/ : / epoll_wait = 1, recv = \d+/);
   },
 ];
