@@ -24,16 +24,16 @@ export const ENGLISH: Words = {
         "No call on a socket blocks. So a loop can try accept on the listening socket and recv on each client, in turn and for ever. Nearly always the result is EAGAIN: nothing there at present.",
       look: [
         "A second in which nothing happens takes a whole processor and many thousands of system calls. In the other steps it takes next to none.",
-        "No turn begins with a wait. The client is served all the same, and as fast.",
+        "No turn begins with a wait. The client is served all the same.",
         'On the live page: "CPU" near 100 % of one processor, unless other programs need it, with no client at all.',
       ],
     },
     {
       title: "select: one call waits for all sockets",
       about:
-        "select(2) sleeps until one of many sockets is ready. It takes a set with a bit for each descriptor below its argument, and looks at every bit, in each call. A set has 1,024 bits, and that is the limit of clients. The command connects 50 clients that send half a request, and then one with a whole request.",
+        "select(2) sleeps until one of many sockets is ready. It takes a set with a bit for each descriptor below its argument, and goes through all of it in each call. A set has 1,024 bits, and that is the limit of clients. The command connects 50 clients that send half a request, and then one with a whole request.",
       look: [
-        "The connection with the request begins a turn by a line such as select(78) = 1: 78 bits were copied into the kernel, looked at, and copied back, and one of them is set. The loop has to search for it.",
+        "The connection with the request begins a turn by a line such as select(78) = 1: 78 bits were copied into the kernel, gone through, and copied back, and one of them is set. The loop has to search for it.",
         "The processor is free again: a second without requests costs next to nothing.",
         `On the live page: 50 connections "reading" for three seconds. Then the command ends, and they are closed.`,
       ],
@@ -52,7 +52,7 @@ export const ENGLISH: Words = {
       about:
         "epoll_ctl(2) registers a socket once. The kernel notes when something arrives, and epoll_wait(2) returns only the sockets that are ready. Level-triggered means: as long as there is something left, each wait reports it again. Here 50,000 bytes are echoed, 16,384 in a turn, so that other clients get their turns in between.",
       look: [
-        "Each turn with data begins with epoll_wait = 1. The socket is reported four times, because data is left three times.",
+        "Each turn with data begins with epoll_wait = 1. The socket is reported as long as data is left: four times, if all 50,000 bytes have arrived at the first.",
         "The command prints 50000: everything came back.",
         "On the live page: 50.0 KB sent, and the poller is epoll-level.",
       ],
@@ -90,7 +90,7 @@ export const ENGLISH: Words = {
     {
       title: "200 clients that do not finish, and a deadline",
       about:
-        "200 clients send the first line of a request and nothing more. Each costs a descriptor and some bytes, and no thread. A request has to be complete in 5 s here (--head-timeout), so a client that says nothing does not stay for ever.",
+        "200 clients send the first line of a request and nothing more. Each costs a descriptor and some memory, and no thread. A request has to be complete in 5 s here (--head-timeout), so a client that says nothing does not stay for ever.",
       look: [
         "The complete request, which comes while 200 others are open, begins with epoll_wait = 1, as in the first step. What a wait costs depends on what is ready, not on what is watched. Compare the 78 bits and the 53 entries of steps 3 and 4.",
         "After 5 s, the deadline: epoll_wait = 0, and the send is the response 408. The command prints its first line.",

@@ -57,8 +57,10 @@ export async function walk(options: WalkOptions): Promise<void> {
     while (next === null) {
       const { value, done } = await Promise.race([lines.next(), end]);
       if (done === true && !hasTyped && options.showsAll && value !== STOP) next = i + 1;
-      else if (done === true) next = STEPS.length + 1;
-      else {
+      else if (done === true) {
+        next = STEPS.length + 1;
+        say(""); // the shell's prompt comes next, at a terminal behind ^C or ^D
+      } else {
         hasTyped = true;
         next = stepAfter(i, value);
         if (next === null) say(words.unknown(printable(value), STEPS.length));
