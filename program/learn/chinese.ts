@@ -126,5 +126,6 @@ export const CHINESE: Words = {
       ? `这个程序没有 ${poller} 这个 poller，这一步看不到新东西：服务器用 ${instead} 运行。`
       : `这个系统不允许 ${poller}（${reason}），这一步看不到新东西：服务器用 ${instead} 运行。`,
   unknown: (line, count) => `没有“${line}”这一步：按回车，或输入 b、q、1 到 ${count} 的数字。`,
-  end: "到此结束。接着可以读 docs/understand.md 和 docs/io-models.md。",
+  end:
+    "到此结束。接着可以读 docs/ 里的 understand.zh-CN.md、inside-epoll.zh-CN.md、io-models.zh-CN.md 和 mistakes.zh-CN.md。",
 };

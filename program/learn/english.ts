@@ -128,5 +128,6 @@ export const ENGLISH: Words = {
       : `This system refuses the poller ${poller} (${reason}), so there is nothing new to see here: the server runs on ${instead}.`,
   unknown: (line, count) =>
     `"${line}" is no step: press Enter, or type b, q, or a number from 1 to ${count}.`,
-  end: "That was the last step. What to read next: docs/understand.md, and docs/io-models.md.",
+  end:
+    "That was the last step. What to read next: understand.md, inside-epoll.md, io-models.md and mistakes.md, in docs/.",
 };
