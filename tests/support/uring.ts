@@ -1,0 +1,22 @@
+/**
+ * Whether this system lets tests use io_uring.
+ * @module
+ */
+import { ENOSYS, EPERM, SystemError } from "../../ffi/libc/errno.ts";
+import { Ring } from "../../ffi/uring/ring.ts";
+
+/** Says why there is no io_uring here, or null if there is: an emulator or a filter of system calls may lack it. */
+function absence(): string | null {
+  try {
+    new Ring({ entries: 1, completions: 2, permitted: null }).close();
+    return null;
+  } catch (error) {
+    if (!(error instanceof SystemError) || ![ENOSYS, EPERM].includes(error.errno)) throw error;
+    return error.message;
+  }
+}
+
+/** Why there is no io_uring on this system; null if there is. */
+export const URING_ABSENCE: string | null = absence();
+
+if (URING_ABSENCE !== null) console.log(`SKIPPED: what needs io_uring, because: ${URING_ABSENCE}`);
