@@ -31,7 +31,7 @@ const TIMESPEC_AT = 64;
 /** Used as the size_t at the end of a call; see `libc.ts`. */
 const ARGUMENT_BYTES = Deno.UnsafePointer.create(BigInt(IO_URING_GETEVENTS_ARG.size));
 
-/** A ring. One thread uses it: the one that created it. */
+/** A ring, used by the thread that created it. */
 export class Ring {
   /** The descriptor. It is readable (poll(2)) while there are completions. */
   readonly fd: number;

@@ -109,7 +109,7 @@ for (const name of POLLER_NAMES.filter((name) => name !== "naive")) {
     assertEquals(poller.modify(server, EXCEPTIONAL), -ENOENT);
   });
 
-  if (name === "epoll-edge") {
+  if (name === "epoll-edge" || name === "io-uring") {
     contract(
       "urgent data is reported once, whether it is received or not, and the next again",
       (poller, fds) => {
