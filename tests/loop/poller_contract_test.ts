@@ -11,9 +11,10 @@ import { EAGAIN, ECONNRESET, EEXIST, ENOENT } from "../../ffi/libc/errno.ts";
 import { eventfdClear, eventfdSignal } from "../../ffi/libc/multiplexers.ts";
 import { send, shutdownWrite } from "../../ffi/socket/socket.ts";
 import { Interest, type Poller, Readiness, ReadyList } from "../../server/loop/poller.ts";
-import { createPoller, POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
+import { createPoller } from "../../server/loop/pollers/mod.ts";
 import { Descriptors, drain, fill, read, until, write } from "../support/descriptors.ts";
 import { PATIENCE_MS } from "../support/waiting.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 const { NONE, READABLE, WRITABLE } = Interest;
 const BOTH = READABLE | WRITABLE;
@@ -53,7 +54,7 @@ function orReadable({ name }: Poller, bit: number): number {
   return name === "select" || name === "naive" ? BOTH : bit;
 }
 
-for (const name of POLLER_NAMES) {
+for (const name of USABLE_POLLERS) {
   const trigger = name === "epoll-edge" || name === "io-uring" ? "edge" : "level";
 
   /** Registers a test of the contract. `body` gets a new poller, and descriptors that are closed afterwards. */

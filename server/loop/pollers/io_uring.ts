@@ -30,8 +30,8 @@ function toEvents(interest: Interest): number {
 }
 
 /**
- * {@linkcode Poller} based on io_uring(7). A change is reported as an edge, by what has changed: a socket that is
- * writable all the time is not reported as writable again when data arrive.
+ * {@linkcode Poller} based on io_uring(7). Readiness is reported once per change, maybe without what has not changed: a
+ * socket that is writable all the time need not be reported as writable when data arrive.
  *
  * `add` does not call the kernel. A descriptor that is not open may be reported as an ERROR instead of being refused.
  */
