@@ -1,5 +1,5 @@
 /**
- * The program over real sockets, on each of the five pollers, started with `--allow-ffi` only.
+ * The program over real sockets, on each of the six pollers, started with `--allow-ffi` only.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
