@@ -3,8 +3,8 @@
  * batches, and completions may be late or lost. What it has in common with the others is in poller_contract_test.ts.
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
-import { EAGAIN } from "../../ffi/libc/errno.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { EAGAIN, SystemError } from "../../ffi/libc/errno.ts";
 import { eventfdClear, eventfdSignal } from "../../ffi/libc/multiplexers.ts";
 import { accept, close, listenTcp, localAddress } from "../../ffi/socket/socket.ts";
 import { Interest, Readiness, ReadyList } from "../../server/loop/poller.ts";
@@ -219,3 +219,27 @@ uringTest("after the kernel has lost completions, all that is ready is reported 
   }
   assertEquals(waited(poller, 1000), [[signalled, Readiness.READABLE]]);
 });
+
+uringTest(
+  "a kernel that knows fewer flags gets a second attempt, and one that is too old is named",
+  async (_poller, fds) => {
+    using calls = new Interposer();
+    const refused = (when: number) => ({ call: "io_uring_setup", errno: "EINVAL", when }) as const;
+    calls.expect([refused(1), refused(2)]);
+    const error = assertThrows(() => new IoUringPoller(), SystemError);
+    assertEquals([error.code, error.call], ["ENOSYS", "io_uring_setup"]);
+    assertStringIncludes(error.message, "Linux 5.13 or newer is needed; choose another poller");
+    calls.expect([refused(1)]);
+    const poller = new IoUringPoller();
+    assertEquals(calls.injected, 1);
+    const fd = fds.eventfd();
+    poller.add(fd, READABLE);
+    for (let i = 0; i < 3; i++) {
+      const parked = poller.park(ready, 30_000);
+      eventfdSignal(fd);
+      assertEquals([await parked, ready.fds[0]], [1, fd]);
+      eventfdClear(fd);
+    }
+    poller.close();
+  },
+);
