@@ -285,9 +285,11 @@ export const MFD_CLOEXEC = 0x1;
 export const MFD_ALLOW_SEALING = 0x2;
 export const PROT_READ = 0x1;
 export const PROT_WRITE = 0x2;
+export const MAP_SHARED = 0x1;
 export const MAP_PRIVATE = 0x2;
 export const MAP_FIXED = 0x10;
 export const MAP_ANONYMOUS = 0x20;
+export const MAP_POPULATE = 0x8000;
 
 // mallopt(3)
 export const M_MMAP_THRESHOLD = -3;

@@ -34,6 +34,10 @@ export const EPIPE = 32;
 export const ENAMETOOLONG = 36;
 export const ENOSYS = 38;
 export const ELOOP = 40;
+/** io_uring has lost completions for lack of memory. */
+export const EBADR = 53;
+/** The timeout of io_uring_enter(2) is over. */
+export const ETIME = 62;
 export const ENONET = 64;
 export const EPROTO = 71;
 export const ENOTSOCK = 88;
@@ -83,6 +87,8 @@ const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [ENAMETOOLONG, ["ENAMETOOLONG", "file name too long"]],
   [ENOSYS, ["ENOSYS", "not implemented by this kernel"]],
   [ELOOP, ["ELOOP", "too many symbolic links"]],
+  [EBADR, ["EBADR", "completions were lost"]],
+  [ETIME, ["ETIME", "timer expired"]],
   [ENONET, ["ENONET", "not on the network"]],
   [EPROTO, ["EPROTO", "protocol error"]],
   [75, ["EOVERFLOW", "value too large"]],

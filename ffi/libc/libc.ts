@@ -13,6 +13,8 @@
  * - **`ssize_t` as `i32`**: the kernel moves at most 0x7ffff000 bytes per call (`MAX_RW_COUNT`).
  * - **`long` as `i32`**, for `syscall`: its number, and its result, which is 0, −1 or a descriptor. The kernel
  *   truncates those arguments of `syscall` that are `int` in the kernel (such as AT_FDCWD) or flags of 32 bits.
+ * - **`size_t` as `pointer`**, for the seventh argument of `syscall` in `io_uring_enter`. On x86-64 it is on the stack,
+ *   where the runtime writes only 32 bits of a `u32`; of a pointer it writes all.
  * - **`int` in a variadic call** (`openat`, `fcntl`, `ioctl`, `syscall`): on both architectures it takes the same
  *   registers as a named parameter. On x86-64, AL counts floating-point arguments only, so it need not be set.
  * - `mode_t`, `uid_t`, `gid_t`, `socklen_t` are `u32`, `pid_t` and `clockid_t` `i32`, as in C. `off_t` and the
@@ -69,6 +71,17 @@ const SYMBOLS = {
     nonblocking: true,
   },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  syscall_io_uring_setup: { name: "syscall", parameters: ["i32", "u32", "buffer"], result: "i32" },
+  syscall_io_uring_enter: {
+    name: "syscall",
+    parameters: ["i32", "i32", "u32", "u32", "u32", "buffer", "pointer"],
+    result: "i32",
+  },
+  syscall_io_uring_register: {
+    name: "syscall",
+    parameters: ["i32", "i32", "u32", "buffer", "u32"],
+    result: "i32",
+  },
 
   // files
   openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
@@ -122,6 +135,7 @@ const SYMBOLS = {
   dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
   mmap: { parameters: ["u64", "u64", "i32", "i32", "i32", "i64"], result: "i64" },
+  munmap: { parameters: ["u64", "u64"], result: "i32" },
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   getrusage: { parameters: ["i32", "buffer"], result: "i32" },
   mallopt: { parameters: ["i32", "i32"], result: "i32", optional: true },

@@ -152,3 +152,44 @@ export const STATX = {
 
 /** struct addrinfo, getaddrinfo(3). */
 export const ADDRINFO = { size: 48, family: 4, socktype: 8, addr: 24, next: 40 } as const;
+
+/** io_uring_params, io_uring_setup(2). `sq_off` and `cq_off` are the two structures below. */
+export const IO_URING_PARAMS = {
+  size: 120,
+  sq_entries: 0,
+  cq_entries: 4,
+  flags: 8,
+  features: 20,
+  sq_off: 40,
+  cq_off: 80,
+} as const;
+
+/** io_sqring_offsets, io_uring_setup(2): where the submission queue's words are in the mapped memory. */
+export const IO_SQRING_OFFSETS = { size: 40, head: 0, tail: 4, ring_mask: 8, array: 24 } as const;
+
+/** io_cqring_offsets, io_uring_setup(2): where the completion queue's words are in the mapped memory. */
+export const IO_CQRING_OFFSETS = { size: 40, head: 0, tail: 4, ring_mask: 8, cqes: 20 } as const;
+
+/** io_uring_sqe, io_uring_enter(2): a request. The meaning of most fields depends on the operation. */
+export const IO_URING_SQE = {
+  size: 64,
+  opcode: 0,
+  flags: 1,
+  ioprio: 2,
+  fd: 4,
+  off: 8,
+  addr: 16,
+  len: 24,
+  op_flags: 28,
+  user_data: 32,
+  buf_group: 40,
+} as const;
+
+/** io_uring_cqe, io_uring_enter(2): a completion. */
+export const IO_URING_CQE = { size: 16, user_data: 0, res: 8, flags: 12 } as const;
+
+/** io_uring_getevents_arg, io_uring_enter(2): the argument with IORING_ENTER_EXT_ARG. */
+export const IO_URING_GETEVENTS_ARG = { size: 24, sigmask: 0, sigmask_sz: 8, ts: 16 } as const;
+
+/** io_uring_restriction, io_uring_register(2). */
+export const IO_URING_RESTRICTION = { size: 16, opcode: 0, operand: 2 } as const;

@@ -1,5 +1,5 @@
 /**
- * The interface of pollers, in which select, poll, epoll and the naive poller differ.
+ * The interface of pollers, in which select, poll, epoll, io_uring and the naive poller differ.
  * @module
  */
 import { EVENTS_PER_TURN_MAX } from "../limits.ts";
@@ -58,14 +58,15 @@ export class ReadyList {
 }
 
 /** The values of `--poller`. */
-export type PollerName = "naive" | "select" | "poll" | "epoll-level" | "epoll-edge";
+export type PollerName = "naive" | "select" | "poll" | "epoll-level" | "epoll-edge" | "io-uring";
 
 /**
  * The interface of all multiplexers. `tests/loop/poller_contract_test.ts` tests every implementation.
  *
  * - A poller may report a descriptor that is not ready. It must not miss one that is.
  * - A `"level"` poller reports readiness until it is handled. An `"edge"` poller reports each change once, so the
- *   caller must read and write until `EAGAIN`. A descriptor that is ready when it is added is reported at once.
+ *   caller must read and write until `EAGAIN`. It need not repeat what has not changed. A descriptor that is ready when
+ *   it is added is reported at once.
  * - `Interest.NONE` suppresses hang-ups and errors, too. With EXCEPTIONAL alone, not every poller reports them:
  *   select(2) reports them only as readable and writable.
  * - A descriptor that was closed without `remove` never makes `wait` fail, or miss other descriptors.
@@ -78,14 +79,16 @@ export interface Poller {
   readonly trigger: "level" | "edge";
   /**
    * Starts watching a descriptor: 0 or −errno. −EEXIST if it is already watched, −EINVAL if this poller cannot hold it,
-   * −EBADF if it is not open, or not a valid number.
+   * −EBADF if it is not open, or not a valid number. A poller that calls the kernel only later may report ERROR for a
+   * descriptor that is not open.
    */
   add(fd: number, interest: Interest): number;
   /** Changes the requested readiness: 0 or −errno (−ENOENT if the descriptor is not watched). */
   modify(fd: number, interest: Interest): number;
   /**
    * Stops watching a descriptor: 0 or −errno (−ENOENT if it is not watched). Must precede `close(fd)`. With `closing`,
-   * the caller promises to call `close(fd)` before the next wait, which can save a system call.
+   * the caller promises to call `close(fd)` before the next wait, which can save a system call. io_uring releases the file
+   * in the next wait, or when this turn of JavaScript ends.
    */
   remove(fd: number, closing?: boolean): number;
   /**

@@ -1,11 +1,12 @@
 /**
- * The constants of ffi/libc/constants.ts and the error numbers of ffi/libc/errno.ts, compared with the machine's C
+ * The constants of ffi/libc/constants.ts and ffi/uring/constants.ts, and the error numbers of ffi/libc/errno.ts, compared with the machine's C
  * compiler, or without one with the tables of the runtime.
  * @module
  */
 import { constants as constantsOfOs } from "node:os";
 import { assert, assertEquals } from "@std/assert";
 import * as constants from "../../ffi/libc/constants.ts";
+import * as uring from "../../ffi/uring/constants.ts";
 import * as errno from "../../ffi/libc/errno.ts";
 import { evaluateInC } from "../support/c_compiler.ts";
 
@@ -15,6 +16,7 @@ const HEADERS = [
   "fcntl.h",
   "linux/capability.h",
   "linux/fs.h",
+  "linux/io_uring.h",
   "linux/landlock.h",
   "linux/limits.h",
   "linux/magic.h",
@@ -45,10 +47,12 @@ const HEADERS = [
   "unistd.h",
 ];
 
-/** Constants of Landlock since Linux 6.2, which the headers of some systems lack. */
-const YOUNG = /^LANDLOCK_(ACCESS_FS_(TRUNCATE|IOCTL_DEV)|ACCESS_NET_|SCOPE_)/;
+/** Constants of Landlock since Linux 6.2, and of io_uring since Linux 5.11, which the headers of some systems lack. */
+const YOUNG =
+  /^LANDLOCK_(ACCESS_FS_(TRUNCATE|IOCTL_DEV)|ACCESS_NET_|SCOPE_)|^IO(RING|SQE)_.*(_ISSUER|TASKRUN|EXT_ARG|TAGS|SKIP|MULTI)/;
 
-const { IS_AARCH64, ...CONSTANTS } = constants;
+const { IS_AARCH64, ...OF_LIBC } = constants;
+const CONSTANTS = { ...OF_LIBC, ...uring };
 
 /** The error numbers that the module exports, by name. */
 const EXPORTED = new Map<string, number>();

@@ -13,6 +13,7 @@ const FOLDERS: readonly string[] = [
   "ffi/file",
   "ffi/socket",
   "ffi/process",
+  "ffi/uring",
   "ffi",
   "ffi/select",
   "server/embedder",
