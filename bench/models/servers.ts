@@ -1,28 +1,18 @@
 /**
- * The I/O models that are compared: the program, started once for each model.
+ * Starts the server of a model, on the first processor.
  * @module
  */
-import { POLLER_NAMES } from "../server/loop/pollers/mod.ts";
-import { pause } from "./idle.ts";
-import { type Contestant, DESCRIPTORS, start, stop, waitFor } from "./process.ts";
+import { pause } from "../idle.ts";
+import { processTree } from "../measure.ts";
+import { type Contestant, logOf, start, stop, waitFor } from "../process.ts";
+import type { Model } from "./models.ts";
+import { roomOf } from "./room.ts";
 
-/** A poller, with callbacks or coroutines. */
-export interface Model {
-  /** The command-line flags, without `--poller`. */
-  readonly label: string;
-  readonly poller: string;
-  readonly coroutine: boolean;
-}
+/** Debian's Python, which has Debian's packages. */
+export const PYTHON = "/usr/bin/python3";
 
-/** All models: first with callbacks, then with coroutines. */
-export const MODELS: readonly Model[] = [false, true].flatMap((coroutine) =>
-  POLLER_NAMES.map((poller) => ({ poller, coroutine, label: coroutine ? `${poller} --coroutine` : poller }))
-);
-
-/** The largest number of descriptors that select(2) supports. */
-const FD_SETSIZE = 1024;
-/** Descriptors that stay free for the load, and for files that a process opens itself. */
-export const RESERVE = 500;
+/** The path of the file that is requested. */
+export const SITE_PATH = "/small.html";
 
 const SETTLE_MS = 100;
 
@@ -39,8 +29,35 @@ request = function()
 end
 `;
 
-const main = new URL("../main.ts", import.meta.url).pathname;
+/** What a server does. */
+export type Task = "echo" | "static";
+
+const here = new URL(".", import.meta.url).pathname;
+const main = new URL("../../main.ts", import.meta.url).pathname;
 const running = new Set<ModelServer>();
+
+/** Returns the command that starts a model. `work` is the directory that `prepare` has filled. */
+export function commandOf({ kind, program }: Model, task: Task, port: number, work: string): string[] {
+  const isEcho = task === "echo";
+  switch (kind) {
+    case "callback":
+    case "coroutine":
+      return [
+        ...[Deno.execPath(), "run", "--no-prompt", "--allow-ffi", main, "-q", "-a", "127.0.0.1"],
+        ...["--port", String(port), "--poller", program, ...(kind === "coroutine" ? ["--coroutine"] : [])],
+        ...(isEcho ? ["--handler", "echo"] : ["--root", `${work}/site`]),
+      ];
+    case "c": {
+      // The floor always sends a prepared response. For the echo that is the message which all clients send.
+      const file = isEcho ? (program === "floor" ? [`${work}/echo`] : []) : [`${work}/response`];
+      return [`${work}/${program}`, String(port), ...file];
+    }
+    case "python": {
+      const site = isEcho ? [] : [`${work}/site`];
+      return [PYTHON, "-B", `${here}python/${program}.py`, String(port), ...site];
+    }
+  }
+}
 
 /** A running server of one model. */
 export class ModelServer implements AsyncDisposable {
@@ -58,22 +75,21 @@ export class ModelServer implements AsyncDisposable {
     running.add(this);
   }
 
-  /** Starts the server on the first processor. `what` are the flags that choose the handler. */
-  static async start(model: Model, what: readonly string[]): Promise<ModelServer> {
+  /**
+   * Starts the server and waits until it listens.
+   * @throws {Error} with the error log of a server that ends instead, or does not listen for 10 seconds
+   */
+  static async start(model: Model, task: Task, work: string): Promise<ModelServer> {
     const port = freePort();
-    const contestant: Contestant = {
-      name: model.label,
-      version: "",
-      port,
-      command: [
-        ...[Deno.execPath(), "run", "--no-prompt", "--allow-ffi", main, "-q", "-a", "127.0.0.1"],
-        ...["--port", String(port), "--poller", model.poller, ...(model.coroutine ? ["--coroutine"] : [])],
-        ...what,
-      ],
-    };
+    const command = commandOf(model, task, port, work);
+    const contestant: Contestant = { name: model.label, version: "", port, command };
     const process = start(contestant);
+    // After the race it is handled, so the end of a server that was measured is no error.
+    const ended = process.status.then(({ code }) => {
+      throw new Error(`${model.label} ended with status ${code}:\n${Deno.readTextFileSync(logOf(port))}`);
+    });
     try {
-      await waitFor(port);
+      await Promise.race([waitFor(port), ended]);
       await pause(SETTLE_MS); // the connection of `waitFor` is closed by then
       return new ModelServer(model, port, process);
     } catch (error) {
@@ -88,14 +104,13 @@ export class ModelServer implements AsyncDisposable {
 
   /** The number of clients at present. */
   get clients(): number {
+    if (this.model.bound === "processes") return processTree(this.pid).length - 1;
     return descriptorsOf(this.pid) - this.#ownDescriptors;
   }
 
   /** The number of idle clients that are possible besides the load. */
   get room(): number {
-    // A few descriptors are for wrk, which tries the address before it uses it.
-    if (this.model.poller === "select") return FD_SETSIZE - this.#ownDescriptors - 8;
-    return descriptorLimit() - RESERVE;
+    return roomOf(this.model, this.#ownDescriptors);
   }
 
   /** Stops the process, so that it uses no CPU while others are measured. */
@@ -121,12 +136,6 @@ export class ModelServer implements AsyncDisposable {
 /** Kills all servers at once, for a run that is interrupted. */
 export function killAll(): void {
   for (const server of running) server.kill();
-}
-
-/** Returns the number of descriptors that each process may open: this one, wrk, and the servers. */
-export function descriptorLimit(): number {
-  const [, soft] = /^Max open files\s+(\S+)/m.exec(Deno.readTextFileSync("/proc/self/limits")) ?? [];
-  return soft === "unlimited" ? DESCRIPTORS : Math.min(Number(soft), DESCRIPTORS);
 }
 
 function descriptorsOf(pid: number): number {
