@@ -5,7 +5,7 @@
 import { concat } from "../server/http/bytes.ts";
 import { anonymousBytes } from "./measure.ts";
 
-const AT_ONCE = 100;
+const AT_ONCE = 500;
 /** The share of connections that is opened and closed beforehand, so that one-time allocations are not counted. */
 const WARM_SHARE = 0.1;
 /** Long enough for the garbage collector to have run. */
