@@ -4,17 +4,21 @@
  * @module
  */
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { pictures } from "../../bench/models_chart.ts";
-import { MEASUREMENTS, type Results } from "../../bench/models_measurements.ts";
+import { pictures } from "../../bench/models/chart.ts";
+import { FIVE_MODELS, fiveModels } from "../../bench/models/five_models.ts";
+import { expectedSeconds, IDLE_COUNTS, MEASUREMENTS, type Results } from "../../bench/models/measurements.ts";
+import { MODELS } from "../../bench/models/models.ts";
+import { prepare } from "../../bench/models/programs.ts";
 import {
   DOCUMENTS,
-  type Language,
   measuredSections,
+  pictureName,
   replaceMeasured,
   type Report,
   sections,
-} from "../../bench/models_report.ts";
-import { MODELS } from "../../bench/models_servers.ts";
+} from "../../bench/models/report.ts";
+import { commandOf } from "../../bench/models/servers.ts";
+import type { Language } from "../../bench/models/words.ts";
 import { freePort } from "../support/free_port.ts";
 import { DENO, REPOSITORY } from "../support/program.ts";
 import { sleep } from "../support/sleep.ts";
@@ -112,9 +116,9 @@ Deno.test("the examples of the document type-check", async () => {
 
 Deno.test("both languages have the same code, and name every model", () => {
   assertEquals(EXAMPLES.length, 6);
-  for (const kind of ["ts", "sh"]) assertEquals(blocks(CHINESE, kind), blocks(ENGLISH, kind));
-  for (const { poller } of MODELS) {
-    assertStringIncludes(blocks(ENGLISH, "sh").join(), `--poller ${poller}\n`);
+  for (const kind of ["ts", "sh", "c"]) assertEquals(blocks(CHINESE, kind), blocks(ENGLISH, kind));
+  for (const { program } of MODELS.filter(({ kind }) => kind === "callback")) {
+    assertStringIncludes(blocks(ENGLISH, "sh").join(), `--poller ${program}\n`);
   }
 });
 
@@ -150,21 +154,30 @@ const CPU = {
   memoryMiB: 60,
 };
 const LABELS = MODELS.map(({ label }) => label);
+const PROCESSES = "process per client (C)";
 const RESULTS: Results = {
   idleCounts: [10, 1000, 3000],
+  rooms: new Map([[PROCESSES, { bound: "processes", clients: 2000 }]]),
   roundTrips: new Map(LABELS.map((label) => {
     const points = [10, 990, 3000].map((idle) => ({
       idle,
       medianMicroseconds: idle,
       cpuMicroseconds: idle / 2,
     }));
-    return [label, label.startsWith("select") ? [...points.slice(0, 2), null] : points];
+    const isShort = label.startsWith("select") || label === PROCESSES;
+    return [label, isShort ? [...points.slice(0, 2), null] : points];
   })),
   cpu: new Map(LABELS.map((label) => [label, CPU])),
   memory: new Map(
-    LABELS.map((label) => [label, label.startsWith("select") ? null : { own: 1000, kernel: null }]),
+    LABELS.map((label) => {
+      const connections = label === PROCESSES ? 2000 : 10_000;
+      return [label, label.startsWith("select") ? null : { own: 1000, kernel: null, connections }];
+    }),
   ),
-  crowd: new Map([["epoll-edge", { ...CPU, connections: 10_000, requests: 1e6, errors: 0 }]]),
+  crowd: new Map([
+    ["epoll-edge", { ...CPU, connections: 10_000, requests: 1e6, errors: 0 }],
+    [PROCESSES, null],
+  ]),
 };
 const REPORT: Report = {
   command: "deno task models 1 1",
@@ -174,6 +187,7 @@ const REPORT: Report = {
   seconds: 1,
   results: RESULTS,
   missing: new Map(),
+  leftOut: new Map(),
 };
 
 Deno.test("a run replaces the text between the markers, and nothing else", () => {
@@ -206,6 +220,76 @@ Deno.test("a measurement that was left out has a note", () => {
   assertEquals(texts.get("c10k"), "Not measured: wrk is not installed.");
 });
 
+Deno.test("a model that cannot have so many clients has dashes, and a sentence that says why", () => {
+  for (const [language, why] of [["en", "starts no more processes"], ["zh-CN", "更多的进程"]] as const) {
+    const texts = sections(REPORT, language);
+    for (const name of ["round-trips", "c10k"]) {
+      const row = tables(texts.get(name)!).find(([cell]) => cell === `\`${PROCESSES}\``)!;
+      assertEquals(row.at(-1), "–", name);
+      assertStringIncludes(texts.get(name)!, why);
+      assertStringIncludes(texts.get(name)!, "2,000");
+    }
+    assertStringIncludes(texts.get("memory")!, "2,000");
+    assert(!/NaN|undefined/.test(Array.from(texts.values()).join()));
+  }
+});
+
+Deno.test("models that this machine cannot run are named together with the reason", () => {
+  const reason = { "en": "it is refused", "zh-CN": "被拒绝" };
+  const leftOut = new Map([["io-uring", reason], ["io-uring --coroutine", reason]]);
+  const report = { ...REPORT, leftOut };
+  assertStringIncludes(
+    sections(report, "en").get("machine")!,
+    "Left out: `io-uring`, `io-uring --coroutine` (it is refused).",
+  );
+  assertStringIncludes(
+    sections(report, "zh-CN").get("machine")!,
+    "没有测量的模型：`io-uring`, `io-uring --coroutine`（被拒绝）。",
+  );
+});
+
+Deno.test("every model can be prepared or is left out with a reason, and has a command", async () => {
+  const work = await Deno.makeTempDir({ prefix: "epollet-test-" });
+  try {
+    const { models, leftOut } = await prepare(work);
+    assertEquals([...models.map(({ label }) => label), ...leftOut.keys()].toSorted(), LABELS.toSorted());
+    assertStringIncludes(Deno.readTextFileSync(`${work}/response`), "HTTP/1.1 200 OK\r\n");
+    for (const model of models) {
+      for (const task of ["echo", "static"] as const) {
+        for (const word of commandOf(model, task, 1, work)) {
+          if (word.startsWith("/")) assert(Deno.statSync(word), `${model.label}: ${word}`);
+        }
+      }
+    }
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+});
+
+Deno.test("a whole run takes a quarter of an hour at most", () => {
+  const plan = { models: MODELS, rounds: 3, seconds: 1, idleCounts: IDLE_COUNTS };
+  const total = MEASUREMENTS.reduce((sum, each) => sum + expectedSeconds(each, plan), 0);
+  assert(total <= 15 * 60, `${total} s`);
+});
+
+Deno.test("the picture of the five models is the one that the program draws", async () => {
+  const [program, ...rest] = DENO;
+  for (const language of LANGUAGES) {
+    const formatter = new Deno.Command(program, {
+      args: [...rest, "fmt", "--ext", "svg", "-"],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const writer = formatter.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(fiveModels(language)));
+    await writer.close();
+    const { stdout } = await formatter.output();
+    const name = pictureName(FIVE_MODELS, language);
+    assertEquals(Deno.readTextFileSync(DOCS + name), new TextDecoder().decode(stdout));
+    assertStringIncludes(language === "en" ? ENGLISH : CHINESE, `](${name})`);
+  }
+});
+
 Deno.test("the pictures have a line or a bar for each model, and select's line ends where its descriptors do", () => {
   for (const language of LANGUAGES) {
     const drawn = pictures(RESULTS, language);
@@ -214,10 +298,20 @@ Deno.test("the pictures have a line or a bar for each model, and select's line e
       assert(!/NaN|Infinity|undefined/.test(picture), picture);
       assertStringIncludes(picture, "prefers-color-scheme: dark");
     }
-    const lines = Array.from(
-      drawn.get("round-trips")!.matchAll(/<polyline class="line \w+" points="([^"]*)"/g),
-    );
-    assertEquals(lines.map(([, points]) => points!.split(" ").length), [3, 2, 3, 3, 3, 3]);
+    const picture = drawn.get("round-trips")!;
+    const lines = Array.from(picture.matchAll(/<polyline class="line \w+ (\w+)" points="([^"]*)"/g));
+    const pointsOf = (wanted: string) =>
+      lines.filter(([, dashes]) => dashes === wanted).map(([, , points]) => points!.split(" ").length);
+    const hasRing = LABELS.includes("io-uring");
+    assertEquals(pointsOf("ours"), [3, 2, 3, 3, 3, ...(hasRing ? [3] : []), 3]);
+    assertEquals(pointsOf("c"), [3, 2, 3]);
+    assertEquals(pointsOf("python"), [3, 2, 3, 3, 3, 3]);
+    const places = Array.from(
+      picture.matchAll(/<text class="line\d+" x="[\d.]+" y="([\d.]+)"/g),
+      ([, y]) => Number(y),
+    ).toSorted((a, b) => a - b);
+    assert(places.length > 10);
+    for (const [i, y] of places.slice(1).entries()) assert(y - places[i]! >= 14.9, `labels at ${y} overlap`);
     assertStringIncludes(drawn.get("round-trips")!, "1,024");
     assertEquals(Array.from(drawn.get("cpu")!.matchAll(/<rect/g)).length, MODELS.length);
   }
