@@ -66,7 +66,7 @@ function leftOut({ leftOut }: Report, language: Language): string[] {
   const words = WORDS[language];
   const groups = Array.from(
     labels,
-    ([why, models]) => words.because(models.map(([label]) => `\`${label}\``).join(", "), why),
+    ([why, models]) => words.because(models.map(([label]) => `\`${label}\``).join(words.comma), why),
   );
   return [words.leftOut(groups.join(words.semicolon))];
 }
