@@ -16,6 +16,7 @@ def serve(client):
 
 
 listener = listen()
+listener.setblocking(True)  # for gevent: its accept waits
 while True:
     client, address = listener.accept()
     gevent.spawn(serve, client)

@@ -2,23 +2,21 @@
 
 import select
 
-from shared import listen, respond
+from shared import accept_all, listen, respond
 
 listener = listen()
-listener.setblocking(False)
 epoll = select.epoll()
 epoll.register(listener.fileno(), select.EPOLLIN | select.EPOLLET)
 clients = {}
 
 while True:
     for fd, event in epoll.poll():
+        if fd == listener.fileno():
+            for client in accept_all(listener):
+                clients[client.fileno()] = client
+                epoll.register(client.fileno(), select.EPOLLIN | select.EPOLLET)
+            continue
         try:
-            if fd == listener.fileno():
-                while True:
-                    client, address = listener.accept()
-                    client.setblocking(False)
-                    clients[client.fileno()] = client
-                    epoll.register(client.fileno(), select.EPOLLIN | select.EPOLLET)
             while respond(clients[fd]):
                 pass
         except BlockingIOError:

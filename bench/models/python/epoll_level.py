@@ -2,7 +2,7 @@
 
 import select
 
-from shared import listen, respond
+from shared import accept_all, listen, respond
 
 listener = listen()
 epoll = select.epoll()
@@ -12,10 +12,9 @@ clients = {}
 while True:
     for fd, event in epoll.poll():
         if fd == listener.fileno():
-            client, address = listener.accept()
-            client.setblocking(False)
-            clients[client.fileno()] = client
-            epoll.register(client.fileno(), select.EPOLLIN)
+            for client in accept_all(listener):
+                clients[client.fileno()] = client
+                epoll.register(client.fileno(), select.EPOLLIN)
             continue
         try:
             stays = respond(clients[fd])

@@ -1,18 +1,12 @@
 """Non-blocking sockets without a multiplexer: tries the listener and every client in turn."""
 
-from shared import listen, respond
+from shared import accept_all, listen, respond
 
 listener = listen()
-listener.setblocking(False)
 clients = []
 
 while True:
-    try:
-        client, address = listener.accept()
-        client.setblocking(False)
-        clients.append(client)
-    except BlockingIOError:
-        pass  # no client is waiting
+    clients.extend(accept_all(listener))
     for client in list(clients):  # a copy, because clients leave meanwhile
         try:
             stays = respond(client)

@@ -2,7 +2,7 @@
 
 import select
 
-from shared import listen, respond
+from shared import accept_all, listen, respond
 
 listener = listen()
 poller = select.poll()
@@ -12,10 +12,9 @@ clients = {}
 while True:
     for fd, event in poller.poll():
         if fd == listener.fileno():
-            client, address = listener.accept()
-            client.setblocking(False)
-            clients[client.fileno()] = client
-            poller.register(client.fileno(), select.POLLIN)
+            for client in accept_all(listener):
+                clients[client.fileno()] = client
+                poller.register(client.fileno(), select.POLLIN)
             continue
         try:
             stays = respond(clients[fd])

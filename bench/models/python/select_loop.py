@@ -2,7 +2,7 @@
 
 import select
 
-from shared import listen, respond
+from shared import accept_all, listen, respond
 
 FD_SETSIZE = 1024
 
@@ -13,12 +13,11 @@ while True:
     readable, writable, exceptional = select.select(inputs, [], [])
     for each in readable:
         if each is listener:
-            client, address = listener.accept()
-            client.setblocking(False)
-            if client.fileno() < FD_SETSIZE:
-                inputs.append(client)
-            else:
-                client.close()  # select cannot watch it
+            for client in accept_all(listener):
+                if client.fileno() < FD_SETSIZE:
+                    inputs.append(client)
+                else:
+                    client.close()  # select cannot watch it
             continue
         try:
             stays = respond(each)

@@ -17,7 +17,19 @@ def listen():
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.bind(("127.0.0.1", int(sys.argv[1])))
     listener.listen(4096)
+    listener.setblocking(False)
     return listener
+
+
+def accept_all(listener):
+    """Yields the clients that are waiting. With one client a round, a long round would make the others wait."""
+    while True:
+        try:
+            client, address = listener.accept()
+        except BlockingIOError:
+            return
+        client.setblocking(False)
+        yield client
 
 
 def answer(received):
