@@ -25,6 +25,11 @@ const PROMPT_SETTLE_MS = 500;
 const WARM_SECONDS = 1;
 const CROWD_SECONDS_MIN = 10;
 const CROWD_CONNECTIONS = 10_000;
+/** On a busy machine, wrk may use all its time for opening the connections. */
+const CROWD_TRIES = 3;
+const DEPARTURE_MS_MAX = 10_000;
+/** Descriptors that a server opens with its first client, and keeps, are not told from clients. */
+const DEPARTED_MAX = 10;
 const WATCH_MS = 100;
 
 /** One round trip while other connections are idle. */
@@ -265,10 +270,25 @@ async function measureOneCrowd(model: Model, plan: Plan): Promise<Crowd> {
   const script = writeScript(plan, asked, server.port);
   const url = `http://127.0.0.1:${server.port}${asked.path}`;
   await load(server.pid, url, asked.connections, script, WARM_SECONDS);
+  for (let tries = 1;; tries++) {
+    await waitForDepartures(server);
+    const crowd = await loadCrowd(server, url, script, seconds);
+    if (crowd.requests > 0) return crowd;
+    if (tries === CROWD_TRIES) throw new Error(`${model.label} answers none of ten thousand clients`);
+  }
+}
+
+/** Waits until the clients of an earlier load have left: a server that is busy with their ends accepts no new ones. */
+async function waitForDepartures(server: ModelServer): Promise<void> {
+  const end = performance.now() + DEPARTURE_MS_MAX;
+  while (server.clients > DEPARTED_MAX && performance.now() < end) await pause(WATCH_MS);
+}
+
+async function loadCrowd(server: ModelServer, url: string, script: string, seconds: number): Promise<Crowd> {
   let connections = 0;
   const watch = setInterval(() => connections = Math.max(connections, server.clients), WATCH_MS);
   try {
-    const sample = await load(server.pid, url, asked.connections, script, seconds);
+    const sample = await load(server.pid, url, CROWD_CONNECTIONS, script, seconds);
     return { ...sample, connections, errors: sample.refused + sample.failures };
   } finally {
     clearInterval(watch);
