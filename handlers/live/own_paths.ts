@@ -26,11 +26,12 @@ const EVENTS_PATH = `${OWN_PREFIX}events`;
 const CHANGES_PATH = `${OWN_PREFIX}changes`;
 
 const PREFIX_BYTES = encodeUtf8(OWN_PREFIX);
-const FIELDS: Fields = [
+/** The fields of an error; {@linkcode errorResponse} adds `nosniff`. */
+const ERROR_FIELDS: Fields = [
   ["Cache-Control", "no-store"],
-  ["X-Content-Type-Options", "nosniff"],
   ["Cross-Origin-Resource-Policy", "same-origin"],
 ];
+const FIELDS: Fields = [...ERROR_FIELDS, ["X-Content-Type-Options", "nosniff"]];
 const SCRIPT = HttpResponse.bytes(encodeUtf8(CLIENT_SCRIPT), {
   type: "text/javascript; charset=utf-8",
   fields: FIELDS,
@@ -56,21 +57,21 @@ export function answerOwn(
   { signal }: HandlerContext,
   parts: OwnParts,
 ): HttpResponse | Promise<HttpResponse> {
-  if (!isFromHere(request)) return errorResponse(403, FIELDS);
+  if (!isFromHere(request)) return errorResponse(403, ERROR_FIELDS);
   const isRead = request.method === "GET" || request.method === "HEAD";
   switch (latin1(request.buffer, request.pathStart, request.pathEnd)) {
     case SCRIPT_PATH:
-      return isRead ? SCRIPT : errorResponse(405, [["Allow", "GET, HEAD"], ...FIELDS]);
+      return isRead ? SCRIPT : errorResponse(405, [["Allow", "GET, HEAD"], ...ERROR_FIELDS]);
     case EVENTS_PATH:
       return request.method === "GET"
         ? parts.streams.open(signal)
-        : errorResponse(405, [["Allow", "GET"], ...FIELDS]);
+        : errorResponse(405, [["Allow", "GET"], ...ERROR_FIELDS]);
     case CHANGES_PATH:
       return request.method === "POST"
         ? answerQuestion(request, parts)
-        : errorResponse(405, [["Allow", "POST"], ...FIELDS]);
+        : errorResponse(405, [["Allow", "POST"], ...ERROR_FIELDS]);
     default:
-      return errorResponse(404, FIELDS);
+      return errorResponse(404, ERROR_FIELDS);
   }
 }
 
@@ -100,7 +101,7 @@ async function answerQuestion(
   { changes, isAttached }: OwnParts,
 ): Promise<HttpResponse> {
   const { authority } = request;
-  if (request.contentLength > LIVE_QUESTION_BYTES_MAX) return errorResponse(413, FIELDS);
+  if (request.contentLength > LIVE_QUESTION_BYTES_MAX) return errorResponse(413, ERROR_FIELDS);
   const { paths, baselines, keys } = toQuestion(await request.json());
   watches.drain(NaN);
   if (changes.isHeld()) return HttpResponse.json({ isComplete: false }, { fields: FIELDS });

@@ -20,11 +20,14 @@ const BECAME_ROOT = ["SUDO_UID", "DOAS_USER", "PKEXEC_UID"] as const;
 /** A value of `BROWSER` by which users of other development servers switch this off. */
 const NO_BROWSER = "none";
 /**
- * Runs its arguments in a session of their own, so that Ctrl-C in this terminal does not reach the browser, and does
- * not wait for their end.
+ * Runs its arguments in a session of their own, so that Ctrl-C in this terminal does not reach the browser. A program that
+ * ends within half a second is waited for, because what fails, fails at once; a browser that stays open is not.
  */
 const SCRIPT =
-  'if command -v setsid >/dev/null; then setsid -- "$@" & else "$@" & fi </dev/null >/dev/null 2>&1';
+  `{ if command -v setsid >/dev/null; then setsid -- "$@" & else "$@" & fi; } </dev/null >/dev/null 2>&1
+tries=5
+while [ $tries -gt 0 ] && kill -0 $! 2>/dev/null; do sleep 0.1; tries=$((tries - 1)); done
+kill -0 $! 2>/dev/null || wait $!`;
 
 /** Returns the URL that is opened, such as `http://127.0.0.1:7890/docs/`; null if no socket speaks HTTP by TCP. */
 export function openedUrl({ open }: Pick<CommandLine, "open">, { listening }: Sockets): string | null {
@@ -62,7 +65,8 @@ async function start(url: string, { user }: CommandLine): Promise<string | null>
   if (words === undefined) return `there is none of ${OPENERS.join(", ")}, and BROWSER names none`;
   try {
     const ended = await runCommand(["sh", "-c", SCRIPT, "sh", ...words]);
-    return ended?.status === 0 ? null : `${words[0]} cannot be started`;
+    if (ended === null) return `${words[0]} cannot be started`;
+    return ended.status === 0 ? null : `${words[0]} ended with status ${ended.status}`;
   } catch (error) {
     return (error as Error).message;
   }

@@ -3,6 +3,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { cpuSeconds } from "../../ffi/process/usage.ts";
 import {
   isRangeFresh,
   lastModifiedOf,
@@ -211,10 +212,10 @@ Deno.test("a long list of tags is read in linear time, whatever is in it", () =>
           return name === "if-none-match" ? list + end : null;
         }
       }();
-      const start = performance.now();
+      const start = cpuSeconds();
       const status = preconditionStatus(request, VALIDATORS, NOW);
       // Quadratic time would be many seconds.
-      assert(performance.now() - start < 500, `${list.slice(0, 9)}… ${end} takes too long`);
+      assert(cpuSeconds() - start < 0.5, `${list.slice(0, 9)}… ${end} takes too long`);
       const isFound = end === '"abc"' &&
         (list.startsWith(",") || list.startsWith(" ") || list.startsWith("\t") ||
           list.startsWith('"x",'));

@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { cpuSeconds } from "../../ffi/process/usage.ts";
 import { acceptsHtml, codingsOf, prefersJson } from "../../server/http/fields/negotiation.ts";
 import { CACHED_ACCEPT_ENCODING_BYTES_MAX, CACHED_ACCEPT_ENCODINGS_MAX } from "../../server/limits.ts";
 import { repeat } from "../support/random.ts";
@@ -271,13 +272,13 @@ Deno.test("a long field is read in linear time, and nothing in it causes an erro
     for (const start of ["", "gzip;q=0.", "gzip;q", '"', "text/html;", "*/*,"]) {
       for (const end of ["", "x", '"', "\\", ";q=1"]) {
         const field = start + part.repeat(50_000 / part.length) + end;
-        const began = performance.now();
+        const began = cpuSeconds();
         codingsOf(field);
         acceptsHtml(field);
         prefersJson(field);
         // Quadratic time would be many seconds.
         assert(
-          performance.now() - began < 500,
+          cpuSeconds() - began < 0.5,
           `${start} ${part} again and again, then ${end}, takes too long`,
         );
       }

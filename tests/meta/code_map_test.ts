@@ -57,6 +57,8 @@ Deno.test("modules and folders that documents name exist", () => {
       "docs/architecture.md",
       "docs/decisions.md",
       "docs/understand.md",
+      "docs/inside-epoll.md",
+      "docs/mistakes.md",
       "SECURITY.md",
       "CONTRIBUTING.md",
     ]

@@ -41,6 +41,8 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
   "docs/deploy.md": DEPLOY,
   "docs/embed.md": EMBED,
   "docs/understand.md": UNDERSTAND,
+  "docs/inside-epoll.md": readDocument("docs/inside-epoll.md"),
+  "docs/mistakes.md": readDocument("docs/mistakes.md"),
   "docs/recipes.md": readDocument("docs/recipes.md"),
   "docs/troubleshoot.md": readDocument("docs/troubleshoot.md"),
   "docs/decisions.md": readDocument("docs/decisions.md"),

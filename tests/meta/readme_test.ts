@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { helpText } from "../../program/commands/help.ts";
-import { blocksOf, readDocument, runsAndAnswers, spansOf, withoutTimes } from "../support/documents.ts";
+import { blocksOf, readDocument, runsAndAnswers, withoutTimes } from "../support/documents.ts";
 import { DENO, Program, programCommand, REPOSITORY } from "../support/program.ts";
 import { head as requestOf, Wire } from "../support/wire.ts";
 
@@ -13,21 +13,6 @@ const CHINESE = readDocument("README.zh-CN.md");
 
 Deno.test("the README has the program's own help", () => {
   assertStringIncludes(README, `\`\`\`\n${helpText()}\n\`\`\``);
-});
-
-Deno.test("the README in Chinese is the same document: headings, code, tables, links", () => {
-  assertEquals(blocksOf(CHINESE), blocksOf(README));
-  const headings = (text: string) => Array.from(text.matchAll(/^(#+) /gm), ([, level]) => level);
-  assertEquals(headings(CHINESE), headings(README));
-  const rows = (text: string) =>
-    Array.from(text.matchAll(/^\|.*\|$/gm), ([row]) => row.split(/(?<!\\)\|/).length);
-  assertEquals(rows(CHINESE), rows(README));
-  const links = (text: string) =>
-    Array.from(text.matchAll(/\]\(([^)#]+)/g), ([, target]) => target!.replace(".zh-CN", "")).sort();
-  assertEquals(links(CHINESE), links(README));
-  const commands = (text: string) =>
-    spansOf(text).filter((span) => /^(deno|npx|epollet|docker|\.\/) ?/.test(span));
-  assertEquals(commands(CHINESE).toSorted(), commands(README).toSorted());
 });
 
 Deno.test("the README's first screen has the real output", async () => {

@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
+import { anchorsOf } from "../support/markdown.ts";
 import { REPOSITORY } from "../support/site.ts";
 
 const FOLDERS = [
@@ -213,21 +214,13 @@ Deno.test("every limit is used", () => {
   for (const name of names) assert(elsewhere.includes(name), `${name} is used nowhere`);
 });
 
-/** Returns the anchor of a heading, as GitHub makes it. */
-function anchorOf(heading: string): string {
-  return heading.trim().toLowerCase().replaceAll(/[^\p{L}\p{N}\p{Pc} -]/gu, "").replaceAll(" ", "-");
-}
-
 Deno.test("the documents link only to existing files and headings", () => {
   for (const file of FILES.filter((file) => file.endsWith(".md"))) {
     for (const [, target, anchor] of read(file).matchAll(/\]\((?!https?:|mailto:)([^)#]*)(?:#([^)]*))?\)/g)) {
       const path = new URL(target!, `file://${REPOSITORY}${file}`).pathname;
       assert(Deno.statSync(path), `${file} links to ${target}`);
       if (anchor === undefined) continue;
-      const headings = Array.from(
-        Deno.readTextFileSync(path).matchAll(/^#+ (.*)$/gm),
-        ([, text]) => anchorOf(text!),
-      );
+      const headings = anchorsOf(Deno.readTextFileSync(path));
       assert(headings.includes(decodeURI(anchor)), `${file} links to ${target}#${anchor}`);
     }
   }

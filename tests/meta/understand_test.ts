@@ -4,7 +4,14 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { isInstalled, output } from "../support/commands.ts";
-import { blocksOf, connectSoon, readDocument, ShownProgram, wordsOf } from "../support/documents.ts";
+import {
+  blocksOf,
+  connectSoon,
+  readDocument,
+  ShownProgram,
+  tracePattern,
+  wordsOf,
+} from "../support/documents.ts";
 import { sleep } from "../support/sleep.ts";
 import { childrenOf } from "../support/process.ts";
 import { DENO, IS_EMULATED, Program, Site } from "../support/program.ts";
@@ -41,16 +48,6 @@ Deno.test("docs/understand.md shows what a level reports, and what an edge does 
   assertEquals(await lesson([]), "hell\no, w\norld\n!\n");
   assert((await lesson(["edge"])).startsWith("hell\no, w\n"));
 });
-
-/** Returns a pattern for a line of a trace. Numbers, strings and left-out parts may differ. */
-function tracePattern(line: string): RegExp {
-  const text = line.replaceAll(/"[^"]+"\.\.\./g, "STRING").replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  const shape = text.replaceAll(/\d+/g, "\\d+").replaceAll("STRING", '"[^"]+"\\.\\.\\.').replaceAll(
-    "…",
-    ".*",
-  );
-  return new RegExp(`^${shape.replaceAll(/ +/g, " +")}$`, "m");
-}
 
 /** Acts as the client in docs/understand.md. */
 async function askOnce(port: number, isEcho: boolean, isHttp2: boolean): Promise<void> {

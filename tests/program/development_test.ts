@@ -175,6 +175,12 @@ Deno.test("--open starts the browser of BROWSER with the page, in a session of i
     PATH: site.root,
   });
   await program.warned(/^epollet: No browser is opened: there is none of xdg-open, .*: open http:\S+\n$/);
+  const failing = site.path("failing");
+  Deno.writeTextFileSync(failing, "#!/bin/sh\nexit 3\n", { mode: 0o755 });
+  await using failed = await Program.startCommand(programCommand([...args, "--open"]), undefined, {
+    BROWSER: failing,
+  });
+  await failed.warned(/^epollet: No browser is opened: \S+failing ended with status 3: open http:\S+\n$/);
   await using sudo = await Program.startCommand(programCommand([...args, "--open"]), undefined, {
     BROWSER: script,
     SUDO_UID: "1000",

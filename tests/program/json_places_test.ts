@@ -3,6 +3,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { cpuSeconds } from "../../ffi/process/usage.ts";
 import { parseConfig } from "../../program/config/file/config_file.ts";
 import { JsonPlaces } from "../../program/config/file/json_places.ts";
 import { CONFIG_FILE_BYTES_MAX, REPEATED_KEYS_MAX } from "../../server/limits.ts";
@@ -29,11 +30,11 @@ Deno.test("a deep and wide text takes no more time and memory than its size just
   ];
   for (const text of texts) {
     assert(text.length <= CONFIG_FILE_BYTES_MAX + 100);
-    const startMs = performance.now();
+    const startSeconds = cpuSeconds();
     const before = Deno.memoryUsage().rss;
     const places = new JsonPlaces(text);
-    const tookMs = performance.now() - startMs;
-    assert(tookMs < 5000 * TIME_SCALE, `${tookMs} ms`);
+    const tookSeconds = cpuSeconds() - startSeconds;
+    assert(tookSeconds < 5 * TIME_SCALE, `${tookSeconds} s`);
     assert(Deno.memoryUsage().rss - before < 400 * 1024 * 1024);
     assertEquals(places.lineOf(["$schema", 0, 0, 0]), 1);
   }

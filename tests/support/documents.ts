@@ -145,3 +145,13 @@ export function wordsOf(command: string): string[] {
   }
   return words;
 }
+
+/** Returns a pattern for a line of a trace. Numbers, strings and left-out parts may differ. */
+export function tracePattern(line: string): RegExp {
+  const text = line.replaceAll(/"[^"]+"\.\.\./g, "STRING").replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const shape = text.replaceAll(/\d+/g, "\\d+").replaceAll("STRING", '"[^"]+"\\.\\.\\.').replaceAll(
+    "…",
+    ".*",
+  );
+  return new RegExp(`^${shape.replaceAll(/ +/g, " +")}$`, "m");
+}

@@ -5,6 +5,10 @@
 import { concat } from "../../server/http/bytes.ts";
 import { awaited } from "./waiting.ts";
 
+/** Fields that a response has only once (RFC 9110 §5.3). */
+const SINGLE =
+  /^(?:content-(?!security-policy)|x-|access-control-|date$|etag$|last-modified$|location$|server$|retry-after$|age$)/;
+
 /** A response as it was received. */
 export interface WireResponse {
   readonly status: number;
@@ -123,7 +127,11 @@ export class Wire {
     const fields: Record<string, string> = {};
     for (const line of lines) {
       const colon = line.indexOf(":");
-      fields[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+      const name = line.slice(0, colon).toLowerCase();
+      if (Object.hasOwn(fields, name) && SINGLE.test(name)) {
+        throw new Error(`twice ${name}: ${lines.join("; ")}`);
+      }
+      fields[name] = line.slice(colon + 1).trim();
     }
     const status = Number(statusLine.split(" ")[1]);
     const hasBody = !isHead && status >= 200 && status !== 204 && status !== 304;

@@ -75,12 +75,13 @@ const FOREIGN: Readonly<Record<string, Foreign>> = {
   "log-format": { here: "--access-log FORMAT" },
 };
 
-/** Flags of one letter; `c` of http-server, `l` of serve, `b` of Python, `o` and `S` of http-server. */
+/** Flags of one letter; `b` of Python, `c`, `o` and `S` of http-server, `l` and `s` of serve. */
 const LETTERS: Readonly<Record<string, Foreign>> = {
   b: HOST,
   c: FOREIGN["cache"]!,
   l: { here: "--port PORT" },
   o: { here: "--open" },
+  s: FOREIGN["single"]!,
   S: HTTPS,
 };
 

@@ -13,9 +13,11 @@ export function near(word: string, known: readonly string[]): string | null {
   const letters = lettersOf(word);
   const exchanged = known.find((other) => other.length === word.length && lettersOf(other) === letters);
   const closest = exchanged ?? closestString(word, [...known]);
-  return levenshteinDistance(word, closest) <= (word.length < 4 ? 1 : Math.max(2, word.length / 4))
-    ? closest
-    : null;
+  if (closest === exchanged) return closest;
+  // What all flags begin with says nothing about which one was meant.
+  const { length } = word.replace(/^(--)?(no-)?/, "");
+  const mistakesMax = length < 6 ? 1 : Math.max(2, length / 4);
+  return levenshteinDistance(word, closest) <= mistakesMax ? closest : null;
 }
 
 function lettersOf(word: string): string {
