@@ -51,7 +51,8 @@ const LINES: readonly (Colour & { readonly label: string; readonly dashes: keyof
 ];
 
 const LEGEND_Y = 46;
-const LEGEND_STEP = 130;
+/** Where the samples begin; the first name is the longest. */
+const LEGEND_X = { ours: 64, c: 270, python: 350 } as const;
 const LEGEND_LINE = 36;
 const TOP = 66;
 const BOTTOM = 560;
@@ -139,6 +140,7 @@ export function lineChart({ idleCounts, roundTrips }: Results, language: Languag
   .line { fill: none; stroke-width: 2 }
   .sample { stroke: #333; stroke-width: 2 }
   .lead { stroke-width: 0.7 }
+  .early { paint-order: stroke; stroke: #fff; stroke-width: 4px }
   .c { stroke-dasharray: ${DASHES.c} }
   .python { stroke-dasharray: ${DASHES.python} }
 ${colour("light", "  ")}`,
@@ -146,6 +148,7 @@ ${colour("light", "  ")}`,
     .end { stroke: #ffc078 }
     .endText { fill: #ffc078 }
     .sample { stroke: #d8dbe0 }
+    .early { stroke: #16181c }
 ${colour("dark", "    ")}`,
     parts,
   });
@@ -154,12 +157,11 @@ ${colour("dark", "    ")}`,
 /** Returns a sample of each dash pattern with its language. */
 function legend(ours: string): string[] {
   const names = { ours: `${ours} (TypeScript)`, c: "C", python: "Python" };
-  return Object.keys(DASHES).flatMap((dashes, i) => {
-    // The first name is longer than the others.
-    const x = LEFT + i * LEGEND_STEP + (i > 0 ? LEGEND_STEP / 2 : 0);
+  return (["ours", "c", "python"] as const).flatMap((dashes) => {
+    const x = LEGEND_X[dashes];
     return [
       line(`sample ${dashes}`, x, LEGEND_Y - 4, x + LEGEND_LINE, LEGEND_Y - 4),
-      text("legend", x + LEGEND_LINE + 8, LEGEND_Y, names[dashes as keyof typeof DASHES]),
+      text("legend", x + LEGEND_LINE + 8, LEGEND_Y, names[dashes]),
     ];
   });
 }
