@@ -90,7 +90,8 @@ export class ModelServer implements AsyncDisposable {
     });
     try {
       await Promise.race([waitFor(port), ended]);
-      await pause(SETTLE_MS); // the connection of `waitFor` is closed by then
+      // The connection of `waitFor` is closed by then. A server may refuse after it has begun to listen.
+      await Promise.race([pause(SETTLE_MS), ended]);
       return new ModelServer(model, port, process);
     } catch (error) {
       await stop(process);
