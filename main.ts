@@ -38,7 +38,8 @@ async function printExplanation(command: CommandLine): Promise<void> {
   const { explain } = await import("./handlers/explain.ts");
   const { looksAs } = await import("./program/commands/explain_user.ts");
   const whenOpen = looksAs(command);
-  console.log(await withSites(command, () => explain(siteOptionsOf(command), command.explain, whenOpen)));
+  const work = () => explain(siteOptionsOf(command), command.explain, whenOpen, command.live);
+  console.log(await withSites(command, work));
 }
 
 /** Runs an action that needs no settings. Returns false when `args` name no such action. */
@@ -94,6 +95,11 @@ async function main(argv: readonly string[]): Promise<void> {
     setNoNewPrivileges();
     const commands = await import("./program/commands/deploy.ts");
     Deno.exit(await commands[argv[0]](argv.slice(1), (line) => console.log(line)));
+  }
+  if (argv[0] === "learn") {
+    setNoNewPrivileges();
+    const { learn } = await import("./program/commands/learn.ts");
+    Deno.exit(await learn(argv.slice(1), (line) => console.log(line)));
   }
   const args = parseCommandLine(argv);
   if (await runWithoutSettings(args)) return;

@@ -29,7 +29,7 @@ const OMITTED = "cache";
  * `url` is a path, or has a host: `http://example.org/a?b`.
  *
  * `whenOpen` is called once the roots are open. `--explain` drops its privileges there, as the server does. A result
- * that is not null becomes the line `user`.
+ * that is not null becomes the line `user`. `live` says that the server adds a script to pages, which has a line, too.
  * @throws {TypeError} when `url` is invalid, or no request can ask for it; also as `staticHandler` does.
  * @throws {SystemError} as `staticHandler` does.
  */
@@ -37,6 +37,7 @@ export async function explain(
   options: StaticOptions,
   url: string,
   whenOpen: () => string | null = () => null,
+  live = false,
 ): Promise<string> {
   const request = requestFor(url);
   const lines: string[] = [];
@@ -52,6 +53,7 @@ export async function explain(
     `GET ${request.path}${request.query}, as a browser that follows a link to ${request.authority}`,
   );
   if (options.config) trace("config", options.config);
+  if (live) trace("live", "pages also get a script, and validators of their own: not shown here");
   const sites = new Sites({ ...options, onWarning: (message) => trace("warning", message) });
   try {
     const user = whenOpen();

@@ -201,6 +201,11 @@ Deno.test("--explain shows how a URL is answered, with the same settings, and se
   assertEquals([code, stderr], [0, ""]);
   assertMatch(stdout, /301/);
   assertMatch(stdout, /^Location: \/new\/a\?b$/m);
+  assert(!/^live /m.test(stdout), stdout);
+  assertMatch(
+    (await runProgram(["--explain", "/", "--live"], site.root)).stdout,
+    /^live {6}pages also get a script/m,
+  );
 });
 
 Deno.test("IPv6, and both kinds of clients on ::", async () => {
