@@ -183,8 +183,8 @@ function lineLabels(ends: readonly End[]): string[] {
   const early = ends.filter(({ x }) => x < RIGHT - 1);
   const late = ends.filter(({ x }) => x >= RIGHT - 1);
   const parts: string[] = [];
-  for (const group of Map.groupBy(early, ({ x }) => Math.round(x)).values()) {
-    for (const [end, y] of spread(group)) parts.push(text(`${end.kind} early`, end.x + 8, y + 4, end.label));
+  for (const [end, y] of spread(early)) {
+    parts.push(text(`${end.kind} early`, end.x + 8, y + 4, end.label));
   }
   for (const [end, y] of spread(late)) {
     parts.push(line(`lead ${end.kind}`, RIGHT + 5, end.y, RIGHT + LABEL_ASIDE - 4, y));

@@ -212,6 +212,8 @@ Deno.test("the pictures have a line or a bar for each model, and select's line e
       ([, y]) => Number(y),
     ).toSorted((a, b) => a - b);
     assert(places.length > 10);
+    const early = Array.from(picture.matchAll(/ early" x="[\d.]+" y="([\d.]+)"/g), ([, y]) => Number(y));
+    assert(new Set(early).size === early.length && early.length >= 3, "labels inside of the picture overlap");
     for (const [i, y] of places.slice(1).entries()) assert(y - places[i]! >= 14.9, `labels at ${y} overlap`);
     assertStringIncludes(drawn.get("round-trips")!, "1,024");
     assertEquals(Array.from(drawn.get("cpu")!.matchAll(/<rect/g)).length, MODELS.length);
