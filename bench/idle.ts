@@ -5,11 +5,11 @@
 import { concat } from "../server/http/bytes.ts";
 import { anonymousBytes } from "./measure.ts";
 
-const AT_ONCE = 100;
+const AT_ONCE = 500;
 /** The share of connections that is opened and closed beforehand, so that one-time allocations are not counted. */
 const WARM_SHARE = 0.1;
 /** Long enough for the garbage collector to have run. */
-const SETTLE_MS = 3000;
+export const SETTLE_MS = 3000;
 
 /** The memory of one idle connection, in bytes. */
 export interface IdleBytes {
@@ -91,23 +91,24 @@ export class IdleConnections {
 
 /**
  * Measures the memory of each of `count` idle connections. Kernel objects of connections in TIME_WAIT or SYN_RECV are
- * not counted.
+ * not counted. `settleMs` is the time that the server needs after opening and closing connections.
  */
 export async function idleBytesOf(
   pid: number,
   port: number,
   message: Message,
   count: number,
+  settleMs: number = SETTLE_MS,
 ): Promise<IdleBytes> {
   const connections = new IdleConnections(port, message);
   try {
     await connections.grow(Math.ceil(count * WARM_SHARE));
     connections.close();
-    await pause(SETTLE_MS);
+    await pause(settleMs);
     const own = anonymousBytes(pid);
     const kernel = kernelBytes();
     await connections.grow(count);
-    await pause(SETTLE_MS);
+    await pause(settleMs);
     const kernelAfter = kernelBytes();
     return {
       own: (anonymousBytes(pid) - own) / count,
@@ -119,7 +120,8 @@ export async function idleBytesOf(
 }
 
 /**
- * Returns the bytes of all slab objects in use on this machine, or null when they cannot be read (proc_slabinfo(5)).
+ * Returns the bytes of all slab objects, kernel stacks and page tables in use on this machine, or null when they cannot
+ * be read (proc_slabinfo(5), proc_meminfo(5)).
  */
 function kernelBytes(): number | null {
   let text: string;
@@ -128,8 +130,10 @@ function kernelBytes(): number | null {
   } catch {
     return null; // only root may read the file
   }
-  return text.split("\n").slice(2).reduce((sum, line) => {
+  const slabs = text.split("\n").slice(2).reduce((sum, line) => {
     const [name, active, , size] = line.split(/\s+/) as [string, string, string, string];
     return size === undefined || /^(tw|request)_sock_/.test(name) ? sum : sum + Number(active) * Number(size);
   }, 0);
+  const others = Deno.readTextFileSync("/proc/meminfo").matchAll(/^(?:KernelStack|PageTables):\s+(\d+)/gm);
+  return slabs + Array.from(others).reduce((sum, [, kib]) => sum + Number(kib) * 1024, 0);
 }

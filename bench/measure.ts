@@ -32,22 +32,50 @@ export const TICKS_PER_SECOND = 100;
 
 /** Returns the ids of a process and all its descendants. */
 export function processTree(pid: number): number[] {
-  const children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).trim();
-  return [
-    pid,
-    ...children.split(" ").filter((word) => word !== "").flatMap((word) => processTree(Number(word))),
-  ];
+  return [pid, ...childrenOf(pid)];
 }
 
-/** Returns user and system time in ticks of 10 ms. The kernel scales both to the exact time of the scheduler. */
+function childrenOf(pid: number): number[] {
+  let children: string;
+  try {
+    children = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).trim();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return []; // it has just ended
+    throw error;
+  }
+  return children.split(" ").filter((word) => word !== "").flatMap((word) => processTree(Number(word)));
+}
+
+/**
+ * Returns user and system time in ticks of 10 ms, with that of children that have ended and were waited for. The kernel
+ * scales both to the exact time of the scheduler.
+ */
 export function cpuTicks(pids: readonly number[]): number {
   let ticks = 0;
   for (const pid of pids) {
     const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    ticks += Number(fields[11]) + Number(fields[12]);
+    ticks += fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
   }
   return ticks;
+}
+
+const ENDING_MS_MAX = 3000;
+const ENDING_LOOK_MS = 10;
+
+/**
+ * Waits until a server has no more processes than `count`: one that starts a process for each client still has those
+ * of clients that have just left, whose time is not in their parent's yet.
+ * @throws {Error} when they do not end
+ */
+async function waitForEnds(pid: number, count: number): Promise<number[]> {
+  const end = performance.now() + ENDING_MS_MAX;
+  for (;;) {
+    const pids = processTree(pid);
+    if (pids.length <= count) return pids;
+    if (performance.now() > end) throw new Error(`${pids.length - count} processes stay after the load`);
+    await new Promise((resolve) => setTimeout(resolve, ENDING_LOOK_MS));
+  }
 }
 
 /** Returns resident memory in bytes. */
@@ -59,11 +87,14 @@ export function memoryBytes(pid: number): number {
   ) * 1024;
 }
 
-/** Returns anonymous memory in bytes: without mapped files such as the executable. */
+/**
+ * Returns anonymous memory in bytes: without mapped files such as the executable. A page that several processes of the
+ * server share is counted once.
+ */
 export function anonymousBytes(pid: number): number {
   return processTree(pid).reduce((sum, each) => {
     const rollup = Deno.readTextFileSync(`/proc/${each}/smaps_rollup`);
-    return sum + Number(/Anonymous:\s+(\d+)/.exec(rollup)?.[1] ?? 0);
+    return sum + Number(/Pss_Anon:\s+(\d+)/.exec(rollup)?.[1] ?? 0);
   }, 0) * 1024;
 }
 
@@ -85,7 +116,7 @@ export async function load(
   const output = await wrk([
     ...["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s", "--latency", "-s", script, url],
   ]);
-  const ticks = cpuTicks(pids) - before;
+  const ticks = cpuTicks(await waitForEnds(pid, pids.length)) - before;
   const requests = Number(/(\d+) requests in/.exec(output)?.[1] ?? 0);
   const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(output)?.[1] ?? 0);
   const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(output) ?? [];

@@ -34,8 +34,8 @@ export function run(program: string, args: readonly string[]): string {
   return text;
 }
 
-/** Returns the error log of a server that did not start. */
-function logOf(port: number): string {
+/** Returns the name of the error log of the server on `port`. */
+export function logOf(port: number): string {
   return `${Deno.env.get("TMPDIR") ?? "/tmp"}/epollet-bench-${port}.log`;
 }
 

@@ -1,26 +1,15 @@
 /**
- * docs/io-models.md: its examples run, its two languages agree, and `deno task models` changes only the measured
- * parts.
+ * docs/io-models.md: its examples run, and its two languages have the same code.
  * @module
  */
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { pictures } from "../../bench/models_chart.ts";
-import { MEASUREMENTS, type Results } from "../../bench/models_measurements.ts";
-import {
-  DOCUMENTS,
-  type Language,
-  measuredSections,
-  replaceMeasured,
-  type Report,
-  sections,
-} from "../../bench/models_report.ts";
-import { MODELS } from "../../bench/models_servers.ts";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { MODELS } from "../../bench/models/models.ts";
+import { DOCUMENTS } from "../../bench/models/report.ts";
 import { freePort } from "../support/free_port.ts";
 import { DENO, REPOSITORY } from "../support/program.ts";
 import { sleep } from "../support/sleep.ts";
 
 const DOCS = `${REPOSITORY}docs/`;
-const LANGUAGES = Object.keys(DOCUMENTS) as Language[];
 const ENGLISH = Deno.readTextFileSync(DOCS + DOCUMENTS["en"]);
 const CHINESE = Deno.readTextFileSync(DOCS + DOCUMENTS["zh-CN"]);
 const PATIENCE_MS = 60_000;
@@ -112,113 +101,8 @@ Deno.test("the examples of the document type-check", async () => {
 
 Deno.test("both languages have the same code, and name every model", () => {
   assertEquals(EXAMPLES.length, 6);
-  for (const kind of ["ts", "sh"]) assertEquals(blocks(CHINESE, kind), blocks(ENGLISH, kind));
-  for (const { poller } of MODELS) {
-    assertStringIncludes(blocks(ENGLISH, "sh").join(), `--poller ${poller}\n`);
-  }
-});
-
-/** Returns the cells of the tables, row by row. */
-function tables(section: string): string[][] {
-  return section.split("\n").filter((line) => line.startsWith("|")).map((line) =>
-    line.split("|").slice(1, -1).map((cell) => cell.trim().replace(/^-+$/, "-"))
-  );
-}
-
-Deno.test("both languages have the same tables, except for headings", () => {
-  const english = measuredSections(ENGLISH);
-  const chinese = measuredSections(CHINESE);
-  const expected = ["machine", ...MEASUREMENTS];
-  assertEquals(Array.from(english.keys()), expected);
-  assertEquals(Array.from(chinese.keys()), expected);
-  for (const name of MEASUREMENTS) {
-    const rows = tables(english.get(name)!);
-    const others = tables(chinese.get(name)!);
-    assertEquals(others.length, rows.length, name);
-    for (const [i, row] of rows.entries()) {
-      const isHeading = rows[i + 1]?.[0] === "-";
-      assertEquals(isHeading ? others[i]!.length : others[i], isHeading ? row.length : row, name);
-    }
-  }
-});
-
-const CPU = {
-  cpuMicroseconds: 5,
-  requestsPerSecond: 1e5,
-  p50Microseconds: 30,
-  p99Microseconds: 90,
-  memoryMiB: 60,
-};
-const LABELS = MODELS.map(({ label }) => label);
-const RESULTS: Results = {
-  idleCounts: [10, 1000, 3000],
-  roundTrips: new Map(LABELS.map((label) => {
-    const points = [10, 990, 3000].map((idle) => ({
-      idle,
-      medianMicroseconds: idle,
-      cpuMicroseconds: idle / 2,
-    }));
-    return [label, label.startsWith("select") ? [...points.slice(0, 2), null] : points];
-  })),
-  cpu: new Map(LABELS.map((label) => [label, CPU])),
-  memory: new Map(
-    LABELS.map((label) => [label, label.startsWith("select") ? null : { own: 1000, kernel: null }]),
-  ),
-  crowd: new Map([["epoll-edge", { ...CPU, connections: 10_000, requests: 1e6, errors: 0 }]]),
-};
-const REPORT: Report = {
-  command: "deno task models 1 1",
-  machine: "a machine",
-  commit: "0123456",
-  rounds: 1,
-  seconds: 1,
-  results: RESULTS,
-  missing: new Map(),
-};
-
-Deno.test("a run replaces the text between the markers, and nothing else", () => {
-  const withoutMeasured = (text: string) =>
-    text.replaceAll(/(<!-- measured:.*-->)[^]*?(?=<!-- end -->)/g, "$1");
-  for (const language of LANGUAGES) {
-    const document = language === "en" ? ENGLISH : CHINESE;
-    const replaced = replaceMeasured(document, sections(REPORT, language));
-    assertEquals(withoutMeasured(replaced), withoutMeasured(document));
-    const measured = measuredSections(replaced);
-    assertStringIncludes(measured.get("machine")!, "0123456");
-    assertEquals(tables(measured.get("round-trips")!).find(([cell]) => cell === "`select`")!.slice(1), [
-      "10.0",
-      "990",
-      "–",
-    ]);
-    assertStringIncludes(measured.get("round-trips")!, "990");
-    assertEquals(tables(measured.get("cpu")!).length, 2 + MODELS.length);
-    assertThrows(
-      () => replaceMeasured(document, new Map([["another", "text"]])),
-      Error,
-      "no markers for another",
-    );
-  }
-});
-
-Deno.test("a measurement that was left out has a note", () => {
-  const missing = new Map([["c10k", "wrk is not installed"] as const]);
-  const texts = sections({ ...REPORT, results: { ...RESULTS, crowd: null }, missing }, "en");
-  assertEquals(texts.get("c10k"), "Not measured: wrk is not installed.");
-});
-
-Deno.test("the pictures have a line or a bar for each model, and select's line ends where its descriptors do", () => {
-  for (const language of LANGUAGES) {
-    const drawn = pictures(RESULTS, language);
-    assertEquals(Array.from(drawn.keys()), ["round-trips", "cpu", "memory"]);
-    for (const picture of drawn.values()) {
-      assert(!/NaN|Infinity|undefined/.test(picture), picture);
-      assertStringIncludes(picture, "prefers-color-scheme: dark");
-    }
-    const lines = Array.from(
-      drawn.get("round-trips")!.matchAll(/<polyline class="line \w+" points="([^"]*)"/g),
-    );
-    assertEquals(lines.map(([, points]) => points!.split(" ").length), [3, 2, 3, 3, 3, 3]);
-    assertStringIncludes(drawn.get("round-trips")!, "1,024");
-    assertEquals(Array.from(drawn.get("cpu")!.matchAll(/<rect/g)).length, MODELS.length);
+  for (const kind of ["ts", "sh", "c"]) assertEquals(blocks(CHINESE, kind), blocks(ENGLISH, kind));
+  for (const { program } of MODELS.filter(({ kind }) => kind === "callback")) {
+    assertStringIncludes(blocks(ENGLISH, "sh").join(), `--poller ${program}\n`);
   }
 });

@@ -1,5 +1,6 @@
 /**
- * `deno task models`: compares the I/O models of this server, each with callbacks and with coroutines.
+ * `deno task models`: compares the I/O models: this server with each poller, with callbacks and with coroutines, and
+ * small programs in C and in Python.
  *
  * - `round-trips`: the time of one round trip while 10 to 18,000 other connections are idle
  * - `cpu`: the CPU time of one request under 64 active connections
@@ -14,7 +15,11 @@
  * its Chinese version. Text outside of the sections' markers stays as it is.
  * @module
  */
-import { pictures } from "./models_chart.ts";
+import { Progress } from "../progress.ts";
+import { has, run } from "../process.ts";
+import { machine } from "../report.ts";
+import { pictures } from "./chart.ts";
+import { FIVE_MODELS, fiveModels } from "./five_models.ts";
 import {
   expectedSeconds,
   IDLE_COUNTS,
@@ -25,25 +30,18 @@ import {
   MEASUREMENTS,
   measureRoundTrips,
   MEMORY_CONNECTIONS,
+  narrowRooms,
   type Plan,
   type Results,
-} from "./models_measurements.ts";
-import {
-  DOCUMENTS,
-  type Language,
-  pictureName,
-  replaceMeasured,
-  type Report,
-  sections,
-  summary,
-} from "./models_report.ts";
-import { descriptorLimit, killAll, RESERVE } from "./models_servers.ts";
-import { Progress } from "./progress.ts";
-import { machine } from "./report.ts";
-import { has, run } from "./process.ts";
+} from "./measurements.ts";
+import { prepare } from "./programs.ts";
+import { DOCUMENTS, pictureName, replaceMeasured, type Report, sections, summary } from "./report.ts";
+import { descriptorLimit, RESERVE } from "./room.ts";
+import { killAll } from "./servers.ts";
+import type { Language } from "./words.ts";
 
-const docs = new URL("../docs/", import.meta.url).pathname;
-const repository = new URL("..", import.meta.url).pathname;
+const docs = new URL("../../docs/", import.meta.url).pathname;
+const repository = new URL("../..", import.meta.url).pathname;
 
 const ROUNDS = 3;
 const SECONDS = 1;
@@ -102,7 +100,7 @@ function obstacle(measurement: Measurement, idleCounts: readonly number[]): stri
 function commit(): string {
   try {
     const git = (...args: string[]) => run("git", ["-C", repository, ...args]).trim();
-    const changed = git("status", "--porcelain", "--", "main.ts", "ffi", "server", "handlers");
+    const changed = git("status", "--porcelain", "--", "main.ts", "ffi", "server", "handlers", "bench");
     return git("rev-parse", "--short=7", "HEAD") + (changed === "" ? "" : " (with changes)");
   } catch {
     return "";
@@ -112,6 +110,7 @@ function commit(): string {
 async function measureAll(wanted: readonly Measurement[], plan: Plan): Promise<Results> {
   const results: Results = {
     idleCounts: plan.idleCounts,
+    rooms: narrowRooms(plan),
     roundTrips: null,
     cpu: null,
     memory: null,
@@ -137,6 +136,9 @@ function write(report: Report): void {
       Deno.writeTextFileSync(docs + pictureName(measurement, language), picture);
       written.push(docs + pictureName(measurement, language));
     }
+    const drawing = docs + pictureName(FIVE_MODELS, language);
+    Deno.writeTextFileSync(drawing, fiveModels(language));
+    written.push(drawing);
   }
   run(Deno.execPath(), ["fmt", "--quiet", ...written]);
   console.log(
@@ -144,10 +146,8 @@ function write(report: Report): void {
   );
 }
 
-async function main(args: readonly string[]): Promise<void> {
-  const { rounds, seconds, wanted } = parseArguments(args);
-  if (!has("taskset")) fail("taskset is not installed (Debian: apt-get install util-linux)", EXIT_USAGE);
-  if (navigator.hardwareConcurrency < 2) fail("two processors are needed: server and load", EXIT_USAGE);
+/** Returns the counts of idle connections that this machine allows, with a message about the others. */
+function possibleCounts(): number[] {
   const idleCounts = IDLE_COUNTS.filter((count) => count <= descriptorLimit() - RESERVE);
   if (idleCounts.length < IDLE_COUNTS.length) {
     const left = IDLE_COUNTS.slice(idleCounts.length).map((count) => count.toLocaleString("en")).join(", ");
@@ -155,6 +155,14 @@ async function main(args: readonly string[]): Promise<void> {
       `models: left out: ${left} idle connections: the limit is ${descriptorLimit()} descriptors`,
     );
   }
+  return idleCounts;
+}
+
+/** Returns why measurements are impossible here, with a message about each. */
+function missingMeasurements(
+  wanted: readonly Measurement[],
+  idleCounts: readonly number[],
+): Map<Measurement, string> {
   const missing = new Map<Measurement, string>();
   for (const measurement of wanted) {
     const why = obstacle(measurement, idleCounts);
@@ -162,31 +170,46 @@ async function main(args: readonly string[]): Promise<void> {
     missing.set(measurement, why);
     console.error(`models: left out: ${measurement}: ${why}`);
   }
+  return missing;
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const { rounds, seconds, wanted } = parseArguments(args);
+  if (!has("taskset")) fail("taskset is not installed (Debian: apt-get install util-linux)", EXIT_USAGE);
+  if (navigator.hardwareConcurrency < 2) fail("two processors are needed: server and load", EXIT_USAGE);
+  const idleCounts = possibleCounts();
+  const missing = missingMeasurements(wanted, idleCounts);
   const possible = wanted.filter((measurement) => !missing.has(measurement));
   if (possible.length === 0) fail("nothing can be measured here", EXIT_FAILURE);
   const described = machine();
   run("taskset", ["-a", "-c", "-p", "1", String(Deno.pid)]); // on the processor of the load, not on the server's
-  const total = possible.reduce(
-    (sum, measurement) => sum + expectedSeconds(measurement, { rounds, seconds, idleCounts }),
-    0,
-  );
-  const progress = new Progress(total);
   const work = Deno.makeTempDirSync({ prefix: "epollet-models-" });
   Deno.chmodSync(work, 0o755);
+  let progress: Progress | null = null;
   const end = (message: string, status: number): never => {
-    progress.end();
+    progress?.end();
     Deno.removeSync(work, { recursive: true });
     fail(message, status);
   };
+  const endByError = (error: unknown) =>
+    end(error instanceof Error ? error.message : String(error), EXIT_FAILURE);
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => end("interrupted", EXIT_INTERRUPTED));
   }
+  const { models, leftOut } = await prepare(work).catch(endByError);
+  for (const [label, reason] of leftOut) console.error(`models: left out: ${label}: ${reason.en}`);
+  const total = possible.reduce(
+    (sum, measurement) => sum + expectedSeconds(measurement, { models, rounds, seconds, idleCounts }),
+    0,
+  );
+  console.error(`models: ${models.length} models, some ${Math.ceil(total / 60)} min`);
+  progress = new Progress(total);
   const timer = setTimeout(
     () => end("a server does not answer any more", EXIT_FAILURE),
     total * PATIENCE * 1000,
   );
-  const results = await measureAll(possible, { rounds, seconds, work, idleCounts, progress })
-    .catch((error) => end(error instanceof Error ? error.message : String(error), EXIT_FAILURE));
+  const results = await measureAll(possible, { models, rounds, seconds, work, idleCounts, progress })
+    .catch(endByError);
   clearTimeout(timer);
   progress.end();
   Deno.removeSync(work, { recursive: true });
@@ -198,6 +221,7 @@ async function main(args: readonly string[]): Promise<void> {
     seconds,
     results,
     missing,
+    leftOut,
   };
   const skipped = MEASUREMENTS.filter((measurement) => !wanted.includes(measurement));
   console.log(

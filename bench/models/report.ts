@@ -3,11 +3,10 @@
  * a section's markers.
  * @module
  */
-import type { Sample } from "./measure.ts";
-import { type Measurement, MEASUREMENTS, type Results } from "./models_measurements.ts";
-import { digits, rows } from "./report.ts";
-
-export type Language = "en" | "zh-CN";
+import type { Sample } from "../measure.ts";
+import { digits, rows } from "../report.ts";
+import { type Crowd, type Measurement, MEASUREMENTS, type Results } from "./measurements.ts";
+import { count, type Language, type Reason, REPORT_WORDS as WORDS } from "./words.ts";
 
 /** The results of a run with their circumstances, and the reasons for what is missing. */
 export interface Report {
@@ -19,6 +18,8 @@ export interface Report {
   readonly seconds: number;
   readonly results: Results;
   readonly missing: ReadonlyMap<Measurement, string>;
+  /** The models that could not be measured here. */
+  readonly leftOut: ReadonlyMap<string, Reason>;
 }
 
 /** The names of the documents, below docs/. */
@@ -27,67 +28,12 @@ export const DOCUMENTS: Readonly<Record<Language, string>> = {
   "zh-CN": "io-models.zh-CN.md",
 };
 
-/** Returns the name of a picture, below docs/. C10K has none. */
-export function pictureName(measurement: Measurement, language: Language): string {
-  return `io-models-${measurement}${language === "en" ? "" : `.${language}`}.svg`;
+/** Returns the file name of a picture, below docs/. */
+export function pictureName(name: string, language: Language): string {
+  return `io-models-${name}${language === "en" ? "" : `.${language}`}.svg`;
 }
 
 const NONE = "–";
-
-/** The texts of the measured sections. */
-const WORDS = {
-  "en": {
-    model: "model",
-    roundTripPicture: "Time of one round trip against the number of idle connections",
-    median: "Median time of a round trip, µs, by the number of idle connections:",
-    roundTripCpu: "CPU time of the server for a round trip, µs:",
-    cpuPicture: "CPU time per request of each model",
-    cpu: ["CPU µs/request", "requests/s", "99 % within, µs"],
-    memoryPicture: "Memory of an idle connection in each model",
-    memory: ["server, bytes", "kernel, both ends, bytes"],
-    crowd: ["connections at once", "requests", "errors", "requests/s", "median, ms", "99 % within, ms"],
-    crowdServer: ["CPU µs/request", "server's memory, MiB"],
-    missing: (why: string) => `Not measured: ${why}.`,
-    selectHeld: (idle: number, of: number) =>
-      `\`select\` has room for ${count(idle)} idle clients in its 1,024 descriptors; its figure for ${
-        count(of)
-      } was measured with these. Beyond that it has no figures.`,
-    machine: ({ command, machine, commit, rounds, seconds }: Report) =>
-      `Measured by \`${command}\` on ${machine}, Deno ${Deno.version.deno}${
-        commit === "" ? "" : `, at commit ${commit}`
-      }: medians of ${rounds} ${
-        rounds === 1 ? "round" : "rounds"
-      } of ${seconds} s. The server has one processor, the load another. All ` +
-      "connections are on the loopback interface. The machine is virtual and shared: ratios within a table mean " +
-      "something, absolute times do not.",
-  },
-  "zh-CN": {
-    model: "模型",
-    roundTripPicture: "一次往返的时间与空闲连接数的关系",
-    median: "一次往返时间的中位数（µs），按空闲连接数：",
-    roundTripCpu: "一次往返中服务器消耗的 CPU 时间（µs）：",
-    cpuPicture: "各模型每个请求的 CPU 时间",
-    cpu: ["CPU µs/请求", "请求/秒", "99 % 的延迟不超过，µs"],
-    memoryPicture: "各模型中一个空闲连接占用的内存",
-    memory: ["服务器，字节", "内核（连接两端），字节"],
-    crowd: ["同时的连接数", "请求数", "错误数", "请求/秒", "中位数，ms", "99 % 的延迟不超过，ms"],
-    crowdServer: ["CPU µs/请求", "服务器内存，MiB"],
-    missing: (why: string) => `没有测量：${why}。`,
-    selectHeld: (idle: number, of: number) =>
-      `\`select\` 的 1,024 个描述符只够容纳 ${count(idle)} 个空闲客户端，${
-        count(of)
-      } 一列是在这个数量下测得的，再往上没有数据。`,
-    machine: ({ command, machine, commit, rounds, seconds }: Report) =>
-      `测量命令：\`${command}\`；环境：${machine}，Deno ${Deno.version.deno}${
-        commit === "" ? "" : `，提交 ${commit}`
-      }；结果取 ${rounds} 轮、每轮 ${seconds} 秒的中位数。服务器和负载各占一个处理器，所有连接都走回环接口。` +
-      "这是一台共享的虚拟机：同一张表内的比值有意义，绝对时间没有。",
-  },
-} as const;
-
-function count(value: number): string {
-  return Math.round(value).toLocaleString("en");
-}
 
 /** Formats a figure for a table or a picture. */
 export function figure(value: number): string {
@@ -97,7 +43,8 @@ export function figure(value: number): string {
 /** Returns the sections by the names of their markers. */
 export function sections(report: Report, language: Language): Map<string, string> {
   const words = WORDS[language];
-  const texts = new Map<string, string>([["machine", words.machine(report)]]);
+  const machine = paragraphs([words.machine(report), ...leftOut(report, language)]);
+  const texts = new Map<string, string>([["machine", machine]]);
   for (const measurement of MEASUREMENTS) {
     const why = report.missing.get(measurement);
     texts.set(
@@ -106,6 +53,22 @@ export function sections(report: Report, language: Language): Map<string, string
     );
   }
   return texts;
+}
+
+function paragraphs(texts: readonly string[]): string {
+  return texts.join("\n\n");
+}
+
+/** Returns a sentence about the models that were left out, if there are any. */
+function leftOut({ leftOut }: Report, language: Language): string[] {
+  if (leftOut.size === 0) return [];
+  const labels = Map.groupBy(leftOut, ([, reason]) => reason[language]);
+  const words = WORDS[language];
+  const groups = Array.from(
+    labels,
+    ([why, models]) => words.because(models.map(([label]) => `\`${label}\``).join(words.comma), why),
+  );
+  return [words.leftOut(groups.join(words.semicolon))];
 }
 
 function section(measurement: Measurement, results: Results, language: Language): string {
@@ -124,20 +87,50 @@ function section(measurement: Measurement, results: Results, language: Language)
         ]),
       );
     case "memory":
-      return picture(words.memoryPicture) + rows(
-        [words.model, ...words.memory],
-        lines(results.memory, (bytes) => [orNone(bytes?.own), orNone(bytes?.kernel)]),
+      return picture(words.memoryPicture) + paragraphs([
+        rows(
+          [words.model, ...words.memory],
+          lines(results.memory, (bytes) => [orNone(bytes?.own), orNone(bytes?.kernel)]),
+        ),
+        ...fewer(results, language),
+      ]);
+    case "c10k": {
+      const columns = [...words.crowd, ...words.crowdServer];
+      const ended = Array.from(results.crowd ?? []).flatMap(([label, crowd]) =>
+        crowd === null ? [label] : []
       );
-    case "c10k":
-      return rows(
-        [words.model, ...words.crowd, ...words.crowdServer],
-        lines(results.crowd, (crowd) => [
-          ...[count(crowd.connections), count(crowd.requests), count(crowd.errors)],
-          ...[count(crowd.requestsPerSecond), milliseconds(crowd, "p50Microseconds")],
-          ...[milliseconds(crowd, "p99Microseconds"), figure(crowd.cpuMicroseconds), count(crowd.memoryMiB)],
-        ]),
-      );
+      return paragraphs([
+        rows([words.model, ...columns], lines(results.crowd, (crowd) => crowdCells(crowd, columns.length))),
+        ...bounds(results, language, ended),
+      ]);
+    }
   }
+}
+
+function crowdCells(crowd: Crowd | null, columns: number): string[] {
+  if (crowd === null) return new Array(columns).fill(NONE);
+  return [
+    ...[count(crowd.connections), count(crowd.requests), count(crowd.errors)],
+    ...[count(crowd.requestsPerSecond), milliseconds(crowd, "p50Microseconds")],
+    ...[milliseconds(crowd, "p99Microseconds"), figure(crowd.cpuMicroseconds), count(crowd.memoryMiB)],
+  ];
+}
+
+/** Returns a sentence for each model that had fewer idle connections than the others. */
+function fewer({ memory }: Results, language: Language): string[] {
+  const most = Math.max(...Array.from(memory?.values() ?? [], (bytes) => bytes?.connections ?? 0));
+  return Array.from(memory ?? []).flatMap(([label, bytes]) =>
+    bytes === null || bytes.connections === most ? [] : [WORDS[language].fewer(label, bytes.connections)]
+  );
+}
+
+/** Returns a sentence for each of `labels` that cannot have more clients for want of threads or processes. */
+function bounds({ rooms }: Results, language: Language, labels: readonly string[]): string[] {
+  return labels.flatMap((label) => {
+    const room = rooms.get(label);
+    if (room?.bound !== "threads" && room?.bound !== "processes") return [];
+    return [WORDS[language][room.bound](label, room.clients)];
+  });
 }
 
 function orNone(value: number | null | undefined): string {
@@ -152,7 +145,8 @@ function lines<T>(results: ReadonlyMap<string, T> | null, show: (result: T) => s
   return Array.from(results ?? [], ([label, result]) => [`\`${label}\``, ...show(result)]);
 }
 
-function roundTrips({ idleCounts, roundTrips: results }: Results, language: Language): string {
+function roundTrips(all: Results, language: Language): string {
+  const { idleCounts, roundTrips: results } = all;
   const words = WORDS[language];
   const header = [words.model, ...idleCounts.map(count)];
   const table = (pick: "medianMicroseconds" | "cpuMicroseconds") =>
@@ -164,7 +158,8 @@ function roundTrips({ idleCounts, roundTrips: results }: Results, language: Lang
   const held = Array.from(results?.get("select") ?? []);
   const short = held.findIndex((point, i) => point !== null && point.idle < idleCounts[i]!);
   if (short >= 0) parts.push(words.selectHeld(held[short]!.idle, idleCounts[short]!));
-  return parts.join("\n\n");
+  const ended = Array.from(results ?? []).flatMap(([label, points]) => points.includes(null) ? [label] : []);
+  return paragraphs([...parts, ...bounds(all, language, ended)]);
 }
 
 const SECTION = /(<!-- measured: ([\w-]+) -->\n)[^]*?(<!-- end -->)/g;
