@@ -2,13 +2,12 @@
  * A client, whose operations go on in the kernel while the server does other things.
  * @module
  */
-const ECANCELED = 125;
 import { EAGAIN, ENOBUFS } from "../../ffi/libc/errno.ts";
-import { peerAddress, type SocketAddress } from "../../ffi/socket/socket.ts";
+import { peerAddress, shutdownWrite, type SocketAddress } from "../../ffi/socket/socket.ts";
 import { PEER_QUEUE_BYTES_MAX, SESSION_IDLE_TIMEOUT_MS } from "../../server/limits.ts";
 import type { Peer, Protocol, Session } from "../../server/protocols/bytes/session.ts";
 import { BLOCK_BYTES, type Blocks } from "./blocks.ts";
-import { BLOCK_SHIFT, GOES_ON, HAS_BLOCK, type Operations } from "./operations.ts";
+import { BLOCK_SHIFT, ECANCELED, GOES_ON, HAS_BLOCK, type Operations } from "./operations.ts";
 import { OutgoingBlocks } from "./outgoing_blocks.ts";
 import { OwnBytes } from "./own_bytes.ts";
 
@@ -38,9 +37,11 @@ export class Client implements Peer {
   deadlineMs = Infinity;
   isClosed = false;
   readonly #shared: Shared;
-  readonly #session: Session;
-  readonly #endMs: number;
-  readonly #silenceMs: number;
+  /** Null until {@linkcode Client.start} has called the protocol. */
+  #session: Session | null = null;
+  /** When the session is over, and how long it may be without traffic. */
+  #endMs = Infinity;
+  #silenceMs = Infinity;
   /** Output that no send was tried for, then output that waits for the socket: it comes after the former. */
   readonly #outgoing: OutgoingBlocks;
   readonly #own = new OwnBytes();
@@ -58,16 +59,20 @@ export class Client implements Peer {
   #isShut = false;
   #wasBlocked = false;
 
-  constructor(fd: number, slot: number, shared: Shared, protocol: Protocol) {
+  constructor(fd: number, slot: number, shared: Shared) {
     this.fd = fd;
     this.slot = slot;
     this.#shared = shared;
     this.#outgoing = new OutgoingBlocks(shared.blocks);
+  }
+
+  /** Begins the session of `protocol`, and to receive. */
+  start(protocol: Protocol): void {
+    this.#touch();
     this.#session = protocol(this);
     const { timeoutMs, idleTimeoutMs } = this.#session;
-    this.#endMs = shared.nowMs + (timeoutMs ?? Infinity);
+    this.#endMs = this.#shared.nowMs + (timeoutMs ?? Infinity);
     this.#silenceMs = idleTimeoutMs ?? (timeoutMs === undefined ? SESSION_IDLE_TIMEOUT_MS : Infinity);
-    this.#touch();
   }
 
   get address(): SocketAddress {
@@ -103,7 +108,7 @@ export class Client implements Peer {
     operations.close(this.fd, this.slot);
     this.inFlight++;
     this.#outgoing.drop();
-    this.#session.closed?.();
+    this.#session?.closed?.();
   }
 
   /** Handles a completion of the receive operation. */
@@ -117,8 +122,8 @@ export class Client implements Peer {
     this.#touch(); // to receive on, for one
     if (result === 0) {
       this.#hasEnded = true;
-      if (this.#session.ended === undefined) this.#closes = true;
-      else if (!this.#closes) this.#session.ended();
+      if (this.#session!.ended === undefined) this.#closes = true;
+      else if (!this.#closes) this.#session!.ended();
     } else if (result < 0 && result !== -ENOBUFS && result !== -ECANCELED) this.close();
   }
 
@@ -129,7 +134,7 @@ export class Client implements Peer {
       const start = block * BLOCK_BYTES;
       this.#block = block;
       try {
-        this.#session.received(blocks.bytes.subarray(start, start + count));
+        this.#session!.received(blocks.bytes.subarray(start, start + count));
       } finally {
         this.#block = -1;
         blocks.release(block);
@@ -163,7 +168,7 @@ export class Client implements Peer {
   settle(): void {
     this.#isTouched = false;
     if (this.isClosed) return;
-    if (this.#wasBlocked && this.#own.length === 0) this.#session.drained?.();
+    if (this.#wasBlocked && this.#own.length === 0) this.#session!.drained?.();
     const { operations, nowMs } = this.#shared;
     if (!this.#isWaiting && this.#outgoing.trySend(operations, this.fd, this.slot)) this.inFlight++;
     const isBlocked = this.#wasBlocked = this.#own.length > 0;
@@ -195,8 +200,8 @@ export class Client implements Peer {
   /** Closes the server's half: a close now could destroy the response, if the client has sent more. */
   #shut(): void {
     this.#isShut = true;
-    this.#shared.operations.shutdownWrite(this.fd, this.slot);
-    this.inFlight++;
+    // A call: IORING_OP_SHUTDOWN looks its descriptor up later, on another thread, when that may be another client's.
+    shutdownWrite(this.fd);
     this.deadlineMs = this.#shared.nowMs + LINGER_MS;
   }
 }

@@ -5,7 +5,8 @@
  * Source: io_uring_enter(2), linux/io_uring.h.
  * @module
  */
-import { MSG_NOSIGNAL, SHUT_WR, SOCK_CLOEXEC } from "../../ffi/libc/constants.ts";
+import { MSG_NOSIGNAL, SOCK_CLOEXEC } from "../../ffi/libc/constants.ts";
+import { orThrow } from "../../ffi/libc/errno.ts";
 import { IO_URING_SQE } from "../../ffi/libc/structs.ts";
 import { IORING_OP_ASYNC_CANCEL } from "../../ffi/uring/constants.ts";
 import type { Ring } from "../../ffi/uring/ring.ts";
@@ -19,13 +20,15 @@ export const HAS_BLOCK = 1;
 export const GOES_ON = 2;
 export const BLOCK_SHIFT = 16;
 
+/** The errno of an operation that was cancelled. */
+export const ECANCELED = 125;
+
 // IORING_OP_…
 const SENDMSG = 9;
 const ACCEPT = 13;
 const CLOSE = 19;
 const SEND = 26;
 const RECV = 27;
-const SHUTDOWN = 34;
 /** IOSQE_BUFFER_SELECT, in the second byte: the kernel chooses the memory when there is something to put into it. */
 const BUFFER_SELECT = 0x20 << 8;
 // In the third byte.
@@ -52,7 +55,7 @@ export class Operations {
 
   #prepare(operation: number, fd: number, slot: number, kind: number, options: number): number {
     const at = this.#ring.prepare(operation, fd, slot, kind);
-    if (at < 0) throw new Error("the submission queue is full"); // the server looks for room before
+    orThrow(at, "prepare an operation", "io_uring_enter"); // the queue was full, and the kernel takes nothing
     if (options !== 0) this.#ring.entries[at + OPTIONS] = options;
     return at;
   }
@@ -100,12 +103,6 @@ export class Operations {
   /** Ends all operations on a descriptor, before what is prepared after this. */
   cancelAll(fd: number, slot: number): void {
     this.#prepare(IORING_OP_ASYNC_CANCEL, fd, slot, Kind.OTHER, CANCEL_ALL_OF_FD);
-  }
-
-  /** Closes the server's half of the connection. */
-  shutdownWrite(fd: number, slot: number): void {
-    const at = this.#prepare(SHUTDOWN, fd, slot, Kind.OTHER, 0);
-    this.#ring.entries[at + LENGTH] = SHUT_WR;
   }
 
   /** Closes the descriptor. */

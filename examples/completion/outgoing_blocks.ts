@@ -73,7 +73,8 @@ export class OutgoingBlocks {
     bytes.fill(0, start, start + MSGHDR.size);
     view.setBigUint64(MSGHDR.iov, BigInt(address + start + MSGHDR.size), true);
     view.setBigUint64(MSGHDR.iovlen, BigInt(this.#tried), true);
-    for (let i = 0, at = MSGHDR.size; i < this.#tried; i++, at += IOVEC.size) {
+    for (let i = 0; i < this.#tried; i++) {
+      const at = MSGHDR.size + i * IOVEC.size;
       view.setBigUint64(at + IOVEC.base, BigInt(address + this.#pieces[PIECE * i + 1]!), true);
       view.setBigUint64(at + IOVEC.len, BigInt(this.#pieces[PIECE * i + 2]!), true);
     }

@@ -12,9 +12,6 @@ import { GOES_ON, Kind, Operations } from "./operations.ts";
 
 const OPERATIONS = 8192;
 const COMPLETIONS = 65_536;
-/** Each completion prepares at most three operations, so the queue has room for those of a turn. */
-const COMPLETIONS_PER_TURN = 2048;
-const ROOM_MIN = 8;
 /** How often deadlines are looked at. */
 const TICK_MS = 1000;
 const RESULT = IO_URING_CQE.res / 4;
@@ -22,6 +19,12 @@ const FLAGS = IO_URING_CQE.flags / 4;
 
 /** Errors of a wait after which the completions are looked at as after any other. */
 const EXPECTED: readonly number[] = [ETIME, EINTR, EAGAIN, EBUSY];
+
+/** Closes a client whose session has thrown an error. */
+function fail(client: Client, error: unknown): void {
+  console.error(error);
+  client.close();
+}
 
 /** Serves `protocol` to the clients of `listener`, a listening socket. */
 export class CompletionServer {
@@ -50,9 +53,7 @@ export class CompletionServer {
     const shared = this.#shared;
     this.#accept();
     while (true) {
-      // Clients that are left over from the last turn are not waited for.
-      const least = shared.touched.length > 0 ? 0 : 1;
-      const status = this.#ring.enter(least, Math.max(this.#nextTickMs - shared.nowMs, 0));
+      const status = this.#ring.enter(1, Math.max(this.#nextTickMs - shared.nowMs, 0));
       if (status < 0 && !EXPECTED.includes(-status)) orThrow(status, "wait for clients", "io_uring_enter");
       shared.nowMs = performance.now();
       this.#complete();
@@ -64,7 +65,7 @@ export class CompletionServer {
   #complete(): void {
     const ring = this.#ring;
     const { words } = ring;
-    const count = Math.min(ring.count(), COMPLETIONS_PER_TURN);
+    const count = ring.count();
     for (let i = 0; i < count; i++) {
       const at = ring.completionAt(i);
       this.#handle(words[at]!, words[at + 1]!, words[at + RESULT]!, words[at + FLAGS]!);
@@ -84,9 +85,8 @@ export class CompletionServer {
       if (kind === Kind.RECEIVE) client.received(result, flags);
       else if (kind === Kind.SEND) client.sent(result);
       else client.inFlight--;
-    } catch (error) { // of the session
-      console.error(error);
-      client.close();
+    } catch (error) {
+      fail(client, error);
     }
     if (!client.isClosed || client.inFlight > 0) return;
     this.#clients[slot] = undefined;
@@ -96,7 +96,12 @@ export class CompletionServer {
   #accepted(result: number, flags: number): void {
     if (result >= 0) {
       const slot = this.#freeSlots.pop() ?? this.#clients.length;
-      this.#clients[slot] = new Client(result, slot, this.#shared, this.#protocol);
+      const client = this.#clients[slot] = new Client(result, slot, this.#shared);
+      try {
+        client.start(this.#protocol);
+      } catch (error) {
+        fail(client, error);
+      }
     }
     if ((flags & GOES_ON) !== 0) return;
     // Without descriptors an accept would fail again at once. It is tried again at the next tick.
@@ -106,19 +111,20 @@ export class CompletionServer {
 
   #settle(): void {
     const { touched } = this.#shared;
-    let settled = 0;
-    while (settled < touched.length && this.#ring.waiting < OPERATIONS - ROOM_MIN) {
-      touched[settled++]!.settle();
+    for (let i = 0; i < touched.length; i++) { // a session may write to other clients meanwhile
+      try {
+        touched[i]!.settle();
+      } catch (error) {
+        fail(touched[i]!, error);
+      }
     }
-    if (settled === touched.length) touched.length = 0;
-    else touched.splice(0, settled);
+    touched.length = 0;
   }
 
   #expire(): void {
     const { nowMs } = this.#shared;
     this.#nextTickMs = nowMs + TICK_MS;
     for (const client of this.#clients) {
-      if (this.#ring.waiting > OPERATIONS / 2) break; // the others at the next tick
       if (client !== undefined && client.deadlineMs < nowMs) client.close();
     }
     if (!this.#isAccepting) this.#accept();
