@@ -26,7 +26,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { ENTRIES = 4096, COMPLETIONS = 65536, BUFFERS = 4096, BUFFER_BYTES = 4096, GROUP = 1 };
+enum { ENTRIES = 4096, COMPLETIONS = 65536, BUFFERS = 128, BUFFER_BYTES = 4096, GROUP = 1 };
 /* The upper half of user_data; the lower half is the descriptor. */
 enum { ACCEPT, RECEIVE, SEND, CLOSE };
 
