@@ -7,6 +7,7 @@
  * the others. `examples/completion/` and `bench/readiness.ts` do the same work, one by completion, one by readiness.
  * @module
  */
+import { lateShutdowns } from "./late_lookup.ts";
 import { exchange, load, measure, median, processTree } from "./measure.ts";
 import { ECHO_MESSAGE, ECHO_SCRIPT } from "./models_servers.ts";
 import { type Contestant, has, run, start, stop, waitFor } from "./process.ts";
@@ -39,7 +40,12 @@ const WORKS: readonly Work[] = [
 interface Kind {
   readonly name: string;
   readonly command: (port: number, handler: string) => readonly string[];
+  /** The name of the server on epoll that it is compared with. */
+  readonly epoll: string;
 }
+
+const C_EPOLL = "C, epoll";
+const TS_EPOLL = "TypeScript, epoll";
 
 function kindsIn(work: string): readonly Kind[] {
   const deno = [Deno.execPath(), "run", "--no-prompt", "--allow-ffi"];
@@ -48,19 +54,23 @@ function kindsIn(work: string): readonly Kind[] {
     ...[`${work}/${name}`, `${port}`, `${work}/response`, ...mode],
   ];
   return [
-    { name: "C, epoll", command: floor("floor") },
-    { name: "C, io_uring, readiness", command: floor("floor_uring", "readiness") },
-    { name: "C, io_uring, completion", command: floor("floor_uring", "completion") },
+    { name: C_EPOLL, epoll: C_EPOLL, command: floor("floor") },
+    { name: "C, io_uring, readiness", epoll: C_EPOLL, command: floor("floor_uring", "readiness") },
+    { name: "C, io_uring, completion", epoll: C_EPOLL, command: floor("floor_uring", "completion") },
+    { name: "the same, direct descriptors", epoll: C_EPOLL, command: floor("floor_uring", "direct") },
     {
-      name: "TypeScript, epoll",
+      name: TS_EPOLL,
+      epoll: TS_EPOLL,
       command: (port, handler) => [...deno, `${here}readiness.ts`, `${port}`, handler],
     },
     {
       name: "TypeScript, io_uring, completion",
+      epoll: TS_EPOLL,
       command: (port, handler) => [...deno, `${here}../examples/completion/main.ts`, `${port}`, handler],
     },
     {
       name: "epollet, epoll-edge",
+      epoll: TS_EPOLL,
       command: (port, handler) => [...program, "--port", `${port}`, "--handler", handler],
     },
   ];
@@ -150,6 +160,13 @@ async function countCalls(kind: Kind, work: Work, script: string, file: string):
   return `${all.toFixed(2)}: ${calls.map(([name, each]) => `${name} ${each.toFixed(2)}`).join(", ")}`;
 }
 
+/** Returns the median of the ratios of each round, with the quarter of them below, and above. */
+function ratioOf(list: readonly number[], epoll: readonly number[]): string {
+  const ratios = list.map((each, i) => each / epoll[i]!).toSorted((a, b) => a - b);
+  const at = (share: number) => ratios[Math.floor(share * (ratios.length - 1))]!.toFixed(2);
+  return list === epoll ? "1" : `${median(ratios).toFixed(2)} (${at(0.25)} to ${at(0.75)})`;
+}
+
 async function main(): Promise<void> {
   const [rounds = 7, seconds = 1] = Deno.args.map(Number);
   const missing = ["wrk", "taskset", "cc"].filter((program) => !has(program));
@@ -170,14 +187,18 @@ async function main(): Promise<void> {
     for (const each of WORKS) {
       const script = await prepare(work, each, kinds.at(-1)!);
       const times = await measureCpu(kinds, each, script, rounds, seconds);
-      console.log(`\n| ${each.name} | CPU µs, median | least to most | system calls |\n| - | -: | -: | - |`);
+      console.log(`\n| ${each.name} | CPU µs, median | of epoll | system calls |\n| - | -: | -: | - |`);
       for (const kind of kinds) {
         const list = times.get(kind.name)!;
         const calls = has("strace") ? await countCalls(kind, each, script, `${work}/calls`) : "";
-        const range = `${Math.min(...list).toFixed(1)} to ${Math.max(...list).toFixed(1)}`;
-        console.log(`| ${kind.name} | ${median(list).toFixed(2)} | ${range} | ${calls} |`);
+        const ratio = ratioOf(list, times.get(kind.epoll)!);
+        console.log(`| ${kind.name} | ${median(list).toFixed(2)} | ${ratio} | ${calls} |`);
       }
     }
+    const { rounds: shutdowns, others, none } = lateShutdowns();
+    console.log(
+      `\n${shutdowns} shutdowns before a close: ${others} ended another socket, ${none} found no file`,
+    );
   } finally {
     Deno.removeSync(work, { recursive: true });
   }

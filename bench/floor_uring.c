@@ -2,10 +2,12 @@
  * The floor on io_uring: the work of floor.c with one system call a turn. Each turn submits the operations that the
  * last one has prepared, waits, and takes the completions.
  *
- * `completion`: a multishot accept, a multishot receive for each client into provided buffers, and sends. `readiness`:
- * multishot polls take the place of epoll, and accept, recv and send are the calls of floor.c.
+ * `completion`: a multishot accept, a multishot receive for each client into provided buffers, and sends. `direct`: the
+ * same with clients in a table of the ring (direct descriptors), so no operation looks a descriptor up, and with no
+ * completion for a send that succeeds. `readiness`: multishot polls take the place of epoll, and accept, recv and send
+ * are the calls of floor.c.
  *
- *   cc -O2 -o floor_uring floor_uring.c && ./floor_uring PORT RESPONSE_FILE completion|readiness
+ *   cc -O2 -o floor_uring floor_uring.c && ./floor_uring PORT RESPONSE_FILE completion|direct|readiness
  *
  * Needs Linux 6.1. It makes its system calls itself, so liburing is not needed.
  */
@@ -22,11 +24,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { ENTRIES = 4096, COMPLETIONS = 65536, BUFFERS = 128, BUFFER_BYTES = 4096, GROUP = 1 };
+enum { ENTRIES = 4096, COMPLETIONS = 65536, BUFFERS = 128, BUFFER_BYTES = 4096, GROUP = 1, CLIENTS = 16384 };
 /* The upper half of user_data; the lower half is the descriptor. */
 enum { ACCEPT, RECEIVE, SEND, CLOSE };
 
@@ -34,6 +37,7 @@ static char response[1 << 21];
 static char input[16384];
 static ssize_t length;
 static int closes; /* a response of HTTP/1.0 ends the connection */
+static int is_direct;
 
 static int ring, listener;
 static unsigned *sq_tail, *sq_mask, *cq_head, *cq_tail, *cq_mask;
@@ -110,11 +114,28 @@ static void provide_buffers(void) {
     for (unsigned id = 0; id < BUFFERS; id++) give_back(id);
 }
 
-static void start_accept(void) { next(IORING_OP_ACCEPT, listener, ACCEPT)->ioprio = IORING_ACCEPT_MULTISHOT; }
+static void make_table(void) {
+    struct rlimit limit; /* it bounds the table, too */
+    getrlimit(RLIMIT_NOFILE, &limit);
+    struct io_uring_rsrc_register table = {
+        .nr = limit.rlim_cur < CLIENTS ? limit.rlim_cur : CLIENTS, .flags = IORING_RSRC_REGISTER_SPARSE};
+    if (syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES2, &table, sizeof table) < 0) die("io_uring_register");
+}
+
+static void start_accept(void) {
+    struct io_uring_sqe *sqe = next(IORING_OP_ACCEPT, listener, ACCEPT);
+    sqe->ioprio = IORING_ACCEPT_MULTISHOT;
+    if (is_direct) sqe->file_index = IORING_FILE_INDEX_ALLOC;
+}
+
+static void start_close(int fd) {
+    struct io_uring_sqe *sqe = next(IORING_OP_CLOSE, is_direct ? 0 : fd, CLOSE);
+    if (is_direct) sqe->file_index = fd + 1;
+}
 
 static void start_receive(int fd) {
     struct io_uring_sqe *sqe = next(IORING_OP_RECV, fd, RECEIVE);
-    sqe->flags = IOSQE_BUFFER_SELECT;
+    sqe->flags = IOSQE_BUFFER_SELECT | (is_direct ? IOSQE_FIXED_FILE : 0);
     sqe->buf_group = GROUP;
     /* A receive that goes on holds the socket open beyond its close. A client with one request needs only one. */
     sqe->ioprio = closes ? 0 : IORING_RECV_MULTISHOT;
@@ -125,9 +146,10 @@ static void start_send(int fd) {
     sqe->addr = (uintptr_t)response;
     sqe->len = length;
     sqe->msg_flags = MSG_NOSIGNAL;
+    sqe->flags = is_direct ? IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS : 0;
     if (!closes) return;
-    sqe->flags = IOSQE_IO_HARDLINK; /* the close follows the send, whatever its result */
-    next(IORING_OP_CLOSE, fd, CLOSE);
+    sqe->flags |= IOSQE_IO_HARDLINK; /* the close follows the send, whatever its result */
+    start_close(fd);
 }
 
 static void complete(const struct io_uring_cqe *cqe) {
@@ -142,7 +164,7 @@ static void complete(const struct io_uring_cqe *cqe) {
             if (cqe->res > 0) start_send(fd);
             if (cqe->flags & IORING_CQE_F_MORE || (closes && cqe->res > 0)) break;
             if (cqe->res > 0 || cqe->res == -ENOBUFS) start_receive(fd);
-            else next(IORING_OP_CLOSE, fd, CLOSE);
+            else start_close(fd);
     }
 }
 
@@ -175,11 +197,12 @@ static void be_ready(const struct io_uring_cqe *cqe) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 4 || (strcmp(argv[3], "completion") != 0 && strcmp(argv[3], "readiness") != 0)) {
-        fprintf(stderr, "usage: floor_uring PORT RESPONSE_FILE completion|readiness\n");
+    is_direct = argc == 4 && strcmp(argv[3], "direct") == 0;
+    int completes = is_direct || (argc == 4 && strcmp(argv[3], "completion") == 0);
+    if (!completes && (argc != 4 || strcmp(argv[3], "readiness") != 0)) {
+        fprintf(stderr, "usage: floor_uring PORT RESPONSE_FILE completion|direct|readiness\n");
         return 2;
     }
-    int completes = argv[3][0] == 'c';
     signal(SIGPIPE, SIG_IGN);
     int file = open(argv[2], O_RDONLY);
     if (file < 0) die(argv[2]);
@@ -199,6 +222,7 @@ int main(int argc, char **argv) {
     open_ring();
     if (completes) {
         provide_buffers();
+        if (is_direct) make_table();
         start_accept();
     } else start_poll(listener, ACCEPT);
     for (;;) {
