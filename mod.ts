@@ -110,7 +110,7 @@ export { type Expiring } from "./server/loop/deadlines.ts";
 
 // The kernel's multiplexers
 
-export { Epoll, type FileDescriptorLike, type HasFileno, Poll, select } from "./ffi/select/select.ts";
+export { Epoll, type FileDescriptorLike, type HasFileno, Poll, select, Uring } from "./ffi/select/select.ts";
 export {
   EPOLLERR,
   EPOLLET,

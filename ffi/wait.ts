@@ -1,11 +1,12 @@
 /**
- * Shared parts of `Epoll`, `Poll` and `select`: checks of descriptors and timeouts, and waits that signals do not
- * end.
+ * Shared parts of `Epoll`, `Uring`, `Poll` and `select`: checks of descriptors, timeouts and lengths of lists, and waits
+ * that signals do not end.
  *
  * Source: poll(2), epoll_wait(2), select(2), signal(7).
  * @module
  */
 import { describeKind } from "./libc/bytes.ts";
+import { FD_SETSIZE } from "./libc/constants.ts";
 import { EINTR } from "./libc/errno.ts";
 
 /** An object that has a file descriptor, like Python's files and sockets. */
@@ -44,6 +45,21 @@ export function toTimeoutMs(timeout: number | null | undefined, unitMs: number):
     throw new TypeError(`A timeout is a number, not ${timeout}`);
   }
   return timeout * unitMs;
+}
+
+/** The greatest number of events of one wait: a buffer of at most 1 MiB. */
+const EVENTS_MAX = 65536;
+
+/**
+ * Returns the greatest number of events for one wait; −1 stands for 1023.
+ * @throws {TypeError} when `maxEvents` is not an integer
+ * @throws {RangeError} when it is 0, or less than −1
+ */
+export function toEventCount(maxEvents: number): number {
+  if (maxEvents === -1) return FD_SETSIZE - 1;
+  if (!Number.isInteger(maxEvents)) throw new TypeError(`maxEvents is an integer, not ${maxEvents}`);
+  if (maxEvents <= 0) throw new RangeError(`maxEvents must be greater than 0, not ${maxEvents}`);
+  return Math.min(maxEvents, EVENTS_MAX);
 }
 
 /**

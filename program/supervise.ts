@@ -61,6 +61,7 @@ export async function supervise(
   const starter = launchContext === null ? starterDescriptor() : -1; // a successor outlives its predecessor's
   const launcher = new Launcher();
   const count = workersOf(command);
+  createPoller(command.poller).close(); // so that a refusal is reported once, not by each worker
   const site = await openSites(command); // so that a mistake is reported once, not by each worker
   site?.close();
   const acme = checkAcme(command);

@@ -34,6 +34,8 @@ export const EPIPE = 32;
 export const ENAMETOOLONG = 36;
 export const ENOSYS = 38;
 export const ELOOP = 40;
+/** io_uring has lost completions for lack of memory. */
+export const EBADR = 53;
 /** The timeout of io_uring_enter(2) is over. */
 export const ETIME = 62;
 export const ENONET = 64;
@@ -85,6 +87,7 @@ const ERRORS = new Map<number, readonly [name: string, meaning: string]>([
   [ENAMETOOLONG, ["ENAMETOOLONG", "file name too long"]],
   [ENOSYS, ["ENOSYS", "not implemented by this kernel"]],
   [ELOOP, ["ELOOP", "too many symbolic links"]],
+  [EBADR, ["EBADR", "completions were lost"]],
   [ETIME, ["ETIME", "timer expired"]],
   [ENONET, ["ENONET", "not on the network"]],
   [EPROTO, ["EPROTO", "protocol error"]],

@@ -11,7 +11,6 @@ import {
   EPOLLIN,
   EPOLLOUT,
   EPOLLPRI,
-  FD_SETSIZE,
 } from "../libc/constants.ts";
 import { orThrow } from "../libc/errno.ts";
 import { loadLibc } from "../libc/libc.ts";
@@ -25,24 +24,21 @@ import {
 } from "../libc/multiplexers.ts";
 import { close } from "../socket/socket.ts";
 import { EPOLL_EVENT } from "../libc/structs.ts";
-import { type FileDescriptorLike, parkUntil, toDescriptor, toTimeoutMs, waitUntil } from "../wait.ts";
+import {
+  type FileDescriptorLike,
+  parkUntil,
+  toDescriptor,
+  toEventCount,
+  toTimeoutMs,
+  waitUntil,
+} from "../wait.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Events of the smallest buffer. V8 may move typed arrays of 64 bytes or less. */
 const EVENTS_MIN = 64;
-/** Events of the largest buffer: 1 MiB at most. */
-const EVENTS_MAX = 65536;
 /** The event data of the eventfd that ends waits on other threads, in place of a descriptor. */
 const WAKER = -1;
-
-/** Returns the greatest number of events for one wait. */
-function toEventCount(maxEvents: number): number {
-  if (maxEvents === -1) return FD_SETSIZE - 1;
-  if (!Number.isInteger(maxEvents)) throw new TypeError(`maxEvents is an integer, not ${maxEvents}`);
-  if (maxEvents <= 0) throw new RangeError(`maxEvents must be greater than 0, not ${maxEvents}`);
-  return Math.min(maxEvents, EVENTS_MAX);
-}
 
 /** Returns `eventmask` as an unsigned number. A mask that is made by `|` and contains EPOLLET is negative. */
 function toEventMask(eventmask: number): number {

@@ -16,7 +16,12 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** Structures of the smallest buffer. V8 may move typed arrays of 64 bytes or less. */
 const POLLFDS_MIN = 64;
 
-function toEventMask(eventmask: number): number {
+/**
+ * Returns `eventmask`, a combination of POLL… constants.
+ * @throws {TypeError} when it is not an integer
+ * @throws {RangeError} when it does not fit in 16 bits
+ */
+export function toPollMask(eventmask: number): number {
   if (!Number.isInteger(eventmask)) throw new TypeError(`An event mask is an integer, not ${eventmask}`);
   if (eventmask < 0 || eventmask > 0xffff) {
     throw new RangeError(`An event mask of poll has 16 bits: ${eventmask}`);
@@ -69,7 +74,7 @@ export class Poll {
    * @throws {RangeError} when `fd` is negative, or `eventmask` does not fit in 16 bits
    */
   register(fd: FileDescriptorLike, eventmask: number = POLLIN | POLLPRI | POLLOUT): void {
-    this.#asked.set(toDescriptor(fd), toEventMask(eventmask));
+    this.#asked.set(toDescriptor(fd), toPollMask(eventmask));
     this.#pollfds = null;
   }
 
@@ -80,7 +85,7 @@ export class Poll {
    */
   modify(fd: FileDescriptorLike, eventmask: number): void {
     const number = toDescriptor(fd);
-    const mask = toEventMask(eventmask);
+    const mask = toPollMask(eventmask);
     if (!this.#asked.has(number)) {
       throw new SystemError(`change the watch of descriptor ${number}`, "modify", ENOENT);
     }

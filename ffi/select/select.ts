@@ -1,6 +1,6 @@
 /**
  * The kernel's multiplexers with the names and meanings of Python's `select` module: the function `select`, and the
- * classes `Poll` and `Epoll`. The constants are in constants.ts.
+ * classes `Poll` and `Epoll`; and `Uring`, which Python does not have. The constants are in constants.ts.
  *
  * Source: select(2).
  * @module
@@ -13,6 +13,7 @@ import { type FileDescriptorLike, toDescriptor, toTimeoutMs, waitUntil } from ".
 
 export { Epoll } from "./epoll.ts";
 export { Poll } from "./poll.ts";
+export { Uring } from "./uring.ts";
 export type { FileDescriptorLike, HasFileno } from "../wait.ts";
 
 /** The files of one of the three lists, and the fd_set for them. */

@@ -16,10 +16,8 @@ export const SYS_io_uring_register = 427;
 export const IORING_SETUP_CQSIZE = 0x8;
 /** The ring accepts no requests before IORING_REGISTER_ENABLE_RINGS. */
 export const IORING_SETUP_R_DISABLED = 0x40;
-/** Only one thread submits. Since Linux 6.0. */
-export const IORING_SETUP_SINGLE_ISSUER = 0x1000;
-/** Completions are made when the thread waits for them, and do not interrupt it before. Since Linux 6.1. */
-export const IORING_SETUP_DEFER_TASKRUN = 0x2000;
+/** Completions do not interrupt the thread; they are made in its next system call. Since Linux 5.19. */
+export const IORING_SETUP_COOP_TASKRUN = 0x100;
 /** Both queues are in one mapping. Since Linux 5.4. */
 export const IORING_FEAT_SINGLE_MMAP = 0x1;
 /** A completion that the queue has no room for is kept by the kernel. Since Linux 5.5. */

@@ -28,10 +28,8 @@ export const SQE_WORDS: number = IO_URING_SQE.size / 4;
 export const CQE_WORDS: number = IO_URING_CQE.size / 4;
 /** Where in the argument of io_uring_enter(2) its timeout is. */
 const TIMESPEC_AT = 64;
-/** Used as the size_t at the end of a call; see `libc.ts`. */
-const ARGUMENT_BYTES = Deno.UnsafePointer.create(BigInt(IO_URING_GETEVENTS_ARG.size));
 
-/** A ring. One thread uses it: the one that created it. */
+/** A ring, used by the thread that created it. */
 export class Ring {
   /** The descriptor. It is readable (poll(2)) while there are completions. */
   readonly fd: number;
@@ -54,6 +52,8 @@ export class Ring {
   #seen: number;
   readonly #argument = new Uint8Array(128);
   readonly #argumentWords = new Int32Array(this.#argument.buffer);
+  /** The size of the argument, as the `size_t` at the end of a call; see `libc.ts`. */
+  readonly #argumentBytes = Deno.UnsafePointer.create(BigInt(IO_URING_GETEVENTS_ARG.size));
   /** The address of the timeout in {@linkcode Ring.#argument}, in two halves. */
   readonly #timeoutAddress: Int32Array;
 
@@ -140,7 +140,7 @@ export class Ring {
           least,
           IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG,
           this.#argument,
-          ARGUMENT_BYTES,
+          this.#argumentBytes,
         ),
       );
       // The kernel stops at a request that is malformed, and completes it with an error; the others are submitted next.

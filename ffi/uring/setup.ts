@@ -61,11 +61,15 @@ const TOO_OLD = "Linux 5.13 or newer is needed; choose another poller";
 /** Requests complete several times, a wait has a timeout, no completion is dropped, and one mapping is enough. */
 const FEATURES_NEEDED = C.IORING_FEAT_SINGLE_MMAP | C.IORING_FEAT_NODROP | C.IORING_FEAT_EXT_ARG |
   C.IORING_FEAT_RSRC_TAGS;
-/** Kernels before 6.1 refuse the first combination. */
-const MODES = [C.IORING_SETUP_SINGLE_ISSUER | C.IORING_SETUP_DEFER_TASKRUN, 0] as const;
+/**
+ * A completion that is due waits until the thread makes its next system call, instead of interrupting it. Kernels before
+ * 5.19 refuse that. IORING_SETUP_DEFER_TASKRUN would save a little more, but then completions that are due do not make
+ * the descriptor readable, and a wait on another thread (`pollParked`) would sleep on.
+ */
+const MODES = [C.IORING_SETUP_COOP_TASKRUN, 0] as const;
 
 /**
- * Creates a ring for the calling thread, which alone may use it. Programs that the process starts do not inherit its
+ * Creates a ring, for use by the calling thread. Programs that the process starts do not inherit its
  * descriptor.
  * @throws {SystemError} when the kernel refuses it: ENOSYS: it is too old; EPERM: a setting or a filter of system
  * calls refuses it; EMFILE, ENFILE, ENOMEM. The message says what to do.

@@ -8,6 +8,7 @@ import { chosenValue, nameIn } from "../config/overruled.ts";
 import { TIME } from "../config/settings/kinds.ts";
 import { JOINED_KEYS, LIMITS, propertyOf, SETTINGS } from "../config/settings/table.ts";
 import type { Arguments, CommandLine } from "../config/settings/settings.ts";
+import { createPoller } from "../../server/loop/pollers/mod.ts";
 import { printable } from "../../server/usage_error.ts";
 import { configText, writtenConfig } from "../config/file/write_config.ts";
 
@@ -43,7 +44,7 @@ const TIMES = LIMITS.filter(({ kind }) => kind === TIME).map(({ key }) => key);
 /**
  * Prints the settings in force as the text of a configuration file, and warns of likely mistakes. `--verbose` adds
  * where each setting comes from; `--quiet` prints nothing.
- * @throws {UsageError} for the first mistake
+ * @throws {UsageError | SystemError} for the first mistake
  */
 export async function checkSettings(args: Arguments): Promise<void> {
   const say = args.verbosity === "quiet" ? () => {} : warn;
@@ -105,6 +106,7 @@ async function validate(command: CommandLine): Promise<void> {
   checkAddresses(command);
   checkAdmin(command);
   accountOf(command);
+  createPoller(command.poller).close();
   checkLogs(command);
   (await openSites(command))?.close();
 }

@@ -1,5 +1,5 @@
 /**
- * The interface of pollers, in which select, poll, epoll and the naive poller differ.
+ * The interface of pollers, in which select, poll, epoll, io_uring and the naive poller differ.
  * @module
  */
 import { EVENTS_PER_TURN_MAX } from "../limits.ts";
@@ -58,7 +58,7 @@ export class ReadyList {
 }
 
 /** The values of `--poller`. */
-export type PollerName = "naive" | "select" | "poll" | "epoll-level" | "epoll-edge";
+export type PollerName = "naive" | "select" | "poll" | "epoll-level" | "epoll-edge" | "io-uring";
 
 /**
  * The interface of all multiplexers. `tests/loop/poller_contract_test.ts` tests every implementation.

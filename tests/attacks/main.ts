@@ -4,7 +4,6 @@
  */
 import { Attackers, type Probe, residentBytes, startProgram, startServer } from "../support/attackers.ts";
 import { concat } from "../../server/http/bytes.ts";
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { type Program, programCommand, Site } from "../support/program.ts";
 import { Random, SEED } from "../support/random.ts";
 import { shortage } from "./descriptors.ts";
@@ -16,6 +15,7 @@ import { halfClosed } from "./half_close.ts";
 import { MODES, slowHttpTest } from "./slow_http.ts";
 import { stall, stalls } from "./stalls.ts";
 import { sleep } from "../support/sleep.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 const CLIENTS = 1000;
 const STALL_SECONDS = 5;
@@ -171,7 +171,7 @@ async function descriptors(): Promise<void> {
 }
 
 async function half(): Promise<void> {
-  for (const poller of POLLER_NAMES) {
+  for (const poller of USABLE_POLLERS) {
     for (const coroutine of [[], ["--coroutine"]]) {
       await served(["--poller", poller, ...coroutine], async (program) => {
         let whole = 0;

@@ -5,7 +5,6 @@
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { HttpResponse, serve } from "../../mod.ts";
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import type { HandlerContext } from "../../server/connection/handler.ts";
 import { GRACE_PERIOD_MS, HANDLER_TIMEOUT_MS } from "../../server/limits.ts";
 import { serving } from "../support/in_process.ts";
@@ -14,6 +13,7 @@ import { RawClient } from "../support/raw_client.ts";
 import { sleep } from "../support/sleep.ts";
 import { awaited, eventually } from "../support/waiting.ts";
 import { get, Wire } from "../support/wire.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 /** Less than a server waits for handlers, and more than anything else takes. */
 const SOON_MS = Math.min(GRACE_PERIOD_MS, HANDLER_TIMEOUT_MS) / 2;
@@ -121,7 +121,7 @@ Deno.test("chunks that a stream enqueues after its signal was aborted are not se
   assertEquals(server.errors, []);
 });
 
-for (const poller of POLLER_NAMES) {
+for (const poller of USABLE_POLLERS) {
   Deno.test(`a client that must have left is noticed at once: a reset, a body that ends early (${poller})`, async () => {
     const { handler, signal } = silent();
     await using server = serving(handler, { poller });

@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { HttpResponse, POLLER_NAMES, serve } from "../../mod.ts";
+import { HttpResponse, serve } from "../../mod.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { RawClient } from "../support/raw_client.ts";
 import { onAll, withServer } from "../support/serving.ts";
@@ -12,6 +12,7 @@ import { TlsClient } from "../support/tls_client.ts";
 import { bodyOf, fetchOnce, handler, LARGE, local as tls } from "../support/tls_serving.ts";
 import { eventually } from "../support/waiting.ts";
 import { get } from "../support/wire.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 onAll("a PROXY header comes before the handshake, in one piece with it or not", async (poller) => {
   const who = {
@@ -148,7 +149,7 @@ function relay(port: number, split: () => number): { readonly port: number; clos
   return { port: (listener.addr as Deno.NetAddr).port, close: () => listener.close() };
 }
 
-for (const poller of POLLER_NAMES) {
+for (const poller of USABLE_POLLERS) {
   Deno.test({
     name: `records that arrive split, and together with the next one, are all answered (${poller})`,
     sanitizeResources: false, // the relay's sockets end with the clients

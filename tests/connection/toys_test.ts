@@ -7,13 +7,13 @@ import { assert, assertEquals } from "@std/assert";
 import type { Handler } from "../../server/connection/handler.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { HttpResponse } from "../../server/http/response.ts";
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { socketTransport } from "../../server/transport/socket.ts";
 import { lineEcho } from "../support/line_echo.ts";
 import { rot13States, rot13Transport } from "../support/rot13_transport.ts";
 import { sleep } from "../support/sleep.ts";
 import { TransportClient, withTransport } from "../support/transport_server.ts";
 import { get, head } from "../support/wire.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 const LARGE = "The quick brown fox jumps over the lazy dog.\n".repeat(40_000) + "The end.";
 const END = LARGE.slice(-100_000);
@@ -36,7 +36,7 @@ function bodyOf(text: string): string {
   return text.slice(text.indexOf("\r\n\r\n") + 4);
 }
 
-for (const poller of POLLER_NAMES) {
+for (const poller of USABLE_POLLERS) {
   Deno.test(`HTTP works on a transport with records of its own (${poller})`, async () => {
     const errors = await withTransport(rot13Transport, handler, poller, async (port) => {
       using client = await TransportClient.connect(port, rot13Transport);

@@ -6,6 +6,7 @@
 import { assertEquals } from "@std/assert";
 import { DENO } from "../support/deno.ts";
 import { Site } from "../support/program.ts";
+import { URING_ABSENCE } from "../support/uring.ts";
 
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 const MOD = new URL("../../mod.ts", import.meta.url).href;
@@ -27,6 +28,7 @@ const CALLS: Readonly<Record<string, string>> = {
   "epollet.createPoller('epoll-level').remove(12345)": "-2",
   "epollet.Epoll.fromFd(12345).modify(1, 1)": "SystemError",
   "new epollet.Poll().register(1)": "undefined",
+  "new epollet.Uring().register(1)": URING_ABSENCE === null ? "undefined" : "SystemError",
   "epollet.select([], [1], [], 0).length": "3",
 };
 

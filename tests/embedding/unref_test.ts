@@ -4,10 +4,10 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { HttpResponse } from "../../server/http/response.ts";
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { serving } from "../support/in_process.ts";
 import { DENO, REPOSITORY, Site } from "../support/program.ts";
 import { sleep } from "../support/sleep.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 import { awaited, outputOf } from "../support/waiting.ts";
 import { exchange, get } from "../support/wire.ts";
 
@@ -100,7 +100,7 @@ Deno.test("a process does not end before the shutdown() of an unref'd server has
 });
 
 Deno.test("an unref'd server answers on every poller, at once and later, many at a time, and may be ref'd again", async () => {
-  for (const poller of POLLER_NAMES) {
+  for (const poller of USABLE_POLLERS) {
     await using server = serving(async ({ path }) => {
       if (path === "/slow") await sleep(50);
       return HttpResponse.text(path);

@@ -35,6 +35,7 @@ export const ERRNO = {
   ENAMETOOLONG: 36,
   ENOSYS: 38,
   ELOOP: 40,
+  EBADR: 53,
   ENOSR: 63,
   ENONET: 64,
   EPROTO: 71,

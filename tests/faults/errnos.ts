@@ -191,6 +191,7 @@ export const WAITING = {
   epoll_wait: ["EBADF", "EFAULT", "EINTR", "EINVAL"],
   poll: ["EFAULT", "EINTR", "EINVAL", "ENOMEM"],
   select: ["EBADF", "EINTR", "EINVAL", "ENOMEM"],
+  io_uring_enter: ["EAGAIN", "EBADF", "EBADR", "EBUSY", "EFAULT", "EINTR", "EINVAL", "ENOMEM"],
   write: ["EINTR"], // eventfd(2): EAGAIN means that a wake-up is already pending
 } as const satisfies Readonly<Record<string, readonly ErrnoName[]>>;
 
@@ -221,6 +222,9 @@ export const STARTING = {
   listen: ["EADDRINUSE", "EBADF", "ENOTSOCK", "EOPNOTSUPP"],
   getsockname: ["EBADF", "EFAULT", "EINVAL", "ENOBUFS", "ENOTSOCK"],
   epoll_create1: ["EINVAL", "EMFILE", "ENFILE", "ENOMEM"],
+  io_uring_setup: ["EFAULT", "EMFILE", "ENFILE", "ENOMEM", "ENOSYS", "EPERM"],
+  io_uring_register: ["EACCES", "EBADF", "EBUSY", "EFAULT", "EINVAL", "ENOMEM", "EPERM"],
+  mmap: ["EACCES", "EAGAIN", "EBADF", "EINVAL", "ENFILE", "ENODEV", "ENOMEM", "EPERM"],
   eventfd: ["EINVAL", "EMFILE", "ENFILE", "ENODEV", "ENOMEM"],
   getrlimit: ["EFAULT", "EINVAL", "EPERM"],
   setrlimit: ["EFAULT", "EINVAL", "EPERM"],

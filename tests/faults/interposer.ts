@@ -17,6 +17,9 @@ const SYMBOLS: Readonly<Record<string, string>> = {
   sendto: "send",
   openat2: "syscall_openat2",
   pread64: "pread",
+  io_uring_setup: "syscall_io_uring_setup",
+  io_uring_enter: "syscall_io_uring_enter",
+  io_uring_register: "syscall_io_uring_register",
 };
 
 /** Makes calls fail until it is disposed of; `using` restores everything. */
@@ -59,7 +62,7 @@ export class Interposer {
     this.injected++;
     if (symbol === "close") real(...args); // close(2) closes the descriptor even when it fails
     this.#errno[0] = ERRNO[fault.errno];
-    return -1;
+    return symbol === "mmap" ? -1n : -1;
   }
 
   [Symbol.dispose](): void {

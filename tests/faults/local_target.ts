@@ -95,7 +95,7 @@ export class LocalTarget {
     await eventually(() => this.#held <= this.#descriptors, "descriptors are left open");
     this.#interposer.expect([]);
     await sleep(QUIET_MS);
-    const waits = ["epoll_wait", "poll", "select"].reduce(
+    const waits = ["epoll_wait", "poll", "select", "io_uring_enter"].reduce(
       (sum, call) => sum + this.#interposer.countOf(call),
       0,
     );

@@ -72,7 +72,7 @@ export function* manyAtOnce(only: readonly string[] | null = null): Generator<Ro
 export function unnoticedRounds(): Round[] {
   const each = (call: string, errnos: readonly ErrnoName[]): Fault[] =>
     errnos.map((errno, i) => ({ call, errno, when: i + 1 }));
-  const { epoll_wait, poll, select, write } = WAITING;
+  const { epoll_wait, poll, select, io_uring_enter, write } = WAITING;
   const interruptible = Object.entries(SERVING).filter(([, errnos]) =>
     (errnos as readonly ErrnoName[]).includes("EINTR")
   );
@@ -87,5 +87,6 @@ export function unnoticedRounds(): Round[] {
     { poller: "epoll-level", faults: [...each("epoll_wait", epoll_wait), ...each("write", write)] },
     { poller: "poll", faults: each("poll", poll) },
     { poller: "select", faults: each("select", select) },
+    { poller: "io-uring", faults: each("io_uring_enter", io_uring_enter) },
   ];
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { POLLIN, POLLRDHUP } from "../../ffi/libc/constants.ts";
+import { O_CLOEXEC, POLLIN, POLLRDHUP } from "../../ffi/libc/constants.ts";
 import { EACCES, EBADF, EINVAL, ETIME } from "../../ffi/libc/errno.ts";
 import { eventfdClear, eventfdSignal } from "../../ffi/libc/multiplexers.ts";
 import { IO_URING_CQE, IO_URING_SQE } from "../../ffi/libc/structs.ts";
@@ -173,6 +173,8 @@ Deno.test({
     new Ring(SMALL).close(); // opens what the runtime opens only once
     const before = [openDescriptors(), mappings()];
     const rings = [new Ring(SMALL), new Ring(SMALL)];
+    const [, flags] = /^flags:\s*0(\d+)$/m.exec(Deno.readTextFileSync(`/proc/self/fdinfo/${rings[0]!.fd}`))!;
+    assert(parseInt(flags!, 8) & O_CLOEXEC, "programs that the process starts do not inherit it");
     assertEquals(mappings(), before[1]! + 4);
     for (const ring of rings) ring.close();
     assertEquals([openDescriptors(), mappings()], before);

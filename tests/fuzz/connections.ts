@@ -3,7 +3,6 @@
  * cut at random. The seed also chooses the poller.
  * @module
  */
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { Program } from "../support/program.ts";
 import { Random } from "../support/random.ts";
 import { exchange, get } from "../support/wire.ts";
@@ -18,6 +17,7 @@ import { answerTo } from "./reference_site.ts";
 import { FILES, MODIFIED_SECONDS, SiteTree } from "./site_tree.ts";
 import { randomTarget } from "./targets.ts";
 import { TRAFFIC } from "./traffic.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 /** URLs of existing files, and of some that do not exist. */
 const URLS = [
@@ -95,7 +95,7 @@ async function learnTags(port: number): Promise<Map<string, string>> {
 
 async function start(seed: number): Promise<Subject> {
   const tree = new SiteTree();
-  const poller = new Random(seed).pick(POLLER_NAMES);
+  const poller = new Random(seed).pick(USABLE_POLLERS);
   // The largest file is sent from the disk.
   const args = ["--no-config", "--cache-file-size", "16K", "--poller", poller];
   const program = await Program.start(tree.root, args);

@@ -6,7 +6,6 @@
  * From there on only framing and the number of responses are checked.
  * @module
  */
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { DENO, Program, REPOSITORY } from "../support/program.ts";
 import { Random } from "../support/random.ts";
 import { randomChunks } from "./bodies.ts";
@@ -15,6 +14,7 @@ import { mutate } from "./mutations.ts";
 import { joined } from "./reference_conditions.ts";
 import { type Answer, expectConversation, type Request } from "./reference_connection.ts";
 import { TRAFFIC } from "./traffic.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 const PATHS = ["/echo", "/echo", "/late", "/now", "/unread", "/refused", "/stream", "/stream", "/missing"];
 
@@ -70,7 +70,7 @@ function makeStream(random: Random): string {
 }
 
 async function start(seed: number): Promise<Subject> {
-  const poller = new Random(seed).pick(POLLER_NAMES);
+  const poller = new Random(seed).pick(USABLE_POLLERS);
   const script = `${REPOSITORY}tests/fuzz/handlers_program.ts`;
   const program = await Program.startCommand([...DENO, "run", "--no-prompt", "--allow-ffi", script, poller]);
   return {

@@ -7,7 +7,6 @@
  * descriptor, serves the clients beside, logs nothing, and ends in order.
  * @module
  */
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { descriptorsOf } from "../support/process.ts";
 import { Site } from "../support/program.ts";
 import { Random } from "../support/random.ts";
@@ -17,6 +16,7 @@ import { eventually } from "../support/waiting.ts";
 import { caseRandom, type FuzzTarget, type Input, shown, smallestFailure } from "./fuzz_target.ts";
 import { Tampering } from "./tampering.ts";
 import { GREETING, recordsOf, REQUESTS, talkTls, type TlsHeard, type TlsScript } from "./tls_talk.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 /** How the clients begin: with each version, and with or without a session to resume. */
 export const HANDSHAKES = ["1.3 full", "1.2 full", "1.3 resumed", "1.2 resumed"] as const;
@@ -214,7 +214,7 @@ export class HandshakeTarget implements FuzzTarget {
   }
 
   async #started(seed: number): Promise<Subject> {
-    this.#poller ??= new Random(seed).pick(POLLER_NAMES);
+    this.#poller ??= new Random(seed).pick(USABLE_POLLERS);
     return this.#subject ??= await start(this.#poller);
   }
 

@@ -4,7 +4,6 @@
  * @module
  */
 import { latin1 } from "../../server/http/characters.ts";
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { DENO, Program, REPOSITORY } from "../support/program.ts";
 import { descriptorsOf } from "../support/process.ts";
 import { Random } from "../support/random.ts";
@@ -17,6 +16,7 @@ import { randomConnection } from "./http2_frames.ts";
 import { judge, Wrong } from "./http2_judge.ts";
 import { Http2Model } from "./reference_http2.ts";
 import { framesOf } from "./reference_http2_parts.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /** A PING, whose answer comes behind everything else. */
@@ -175,7 +175,7 @@ class Http2Target implements FuzzTarget {
 
   async #port(seed: number): Promise<number> {
     if (this.#program === null) {
-      const poller = new Random(seed).pick(POLLER_NAMES);
+      const poller = new Random(seed).pick(USABLE_POLLERS);
       const script = `${REPOSITORY}tests/fuzz/http2_program.ts`;
       this.#program = await Program.startCommand([
         ...DENO,

@@ -3,7 +3,6 @@
  * refuses as malformed may be a stream error in HTTP/2. The seed also chooses the poller, and whether there is TLS.
  * @module
  */
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
 import { type Ask, askHttp1, BothVersions, type Place } from "../support/both_versions.ts";
 import type { Line } from "../support/http2_wire.ts";
@@ -25,6 +24,7 @@ import { isFieldWrong } from "./reference_http2_head.ts";
 import { FILES, MODIFIED_SECONDS, SiteTree } from "./site_tree.ts";
 import { randomTarget } from "./targets.ts";
 import type { VersionsArguments } from "./versions_program.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 /** Connections at a time, each with requests of its own. */
 const AT_ONCE = 8;
@@ -111,7 +111,7 @@ interface Subject {
 async function start(seed: number): Promise<Subject> {
   const random = new Random(seed);
   const tree = new SiteTree();
-  const poller = random.pick(POLLER_NAMES);
+  const poller = random.pick(USABLE_POLLERS);
   using made = new TestCertificates();
   const tls = random.oneIn(2) ? made.make({ names: ["localhost"] }) : null;
   const told: VersionsArguments = { root: tree.root, poller, tls };

@@ -7,8 +7,9 @@ import { assert, assertEquals } from "@std/assert";
 import { EINVAL, ENOENT } from "../../ffi/libc/errno.ts";
 import { recvUrgent } from "../../ffi/socket/socket.ts";
 import { Interest, type Poller, Readiness, ReadyList } from "../../server/loop/poller.ts";
-import { createPoller, POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
+import { createPoller } from "../../server/loop/pollers/mod.ts";
 import { Descriptors, read, sendUrgent, until, write } from "../support/descriptors.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 const { NONE, READABLE, WRITABLE, EXCEPTIONAL } = Interest;
 const ready = new ReadyList();
@@ -31,7 +32,7 @@ function assertTaken(fd: number): void {
   assertEquals(until(() => recvUrgent(fd), (status) => status === 1), 1);
 }
 
-for (const name of POLLER_NAMES.filter((name) => name !== "naive")) {
+for (const name of USABLE_POLLERS.filter((name) => name !== "naive")) {
   const contract = (
     sentence: string,
     body: (poller: Poller, fds: Descriptors) => void | Promise<void>,
@@ -109,7 +110,7 @@ for (const name of POLLER_NAMES.filter((name) => name !== "naive")) {
     assertEquals(poller.modify(server, EXCEPTIONAL), -ENOENT);
   });
 
-  if (name === "epoll-edge") {
+  if (name === "epoll-edge" || name === "io-uring") {
     contract(
       "urgent data is reported once, whether it is received or not, and the next again",
       (poller, fds) => {

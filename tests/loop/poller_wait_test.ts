@@ -7,11 +7,12 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import { EBADF, EEXIST, EINVAL, ENOENT } from "../../ffi/libc/errno.ts";
 import { eventfdClear, eventfdSignal } from "../../ffi/libc/multiplexers.ts";
 import { Interest, type Poller, Readiness, ReadyList } from "../../server/loop/poller.ts";
-import { createPoller, POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
+import { createPoller } from "../../server/loop/pollers/mod.ts";
 import { Descriptors, eventually, openDescriptors, read } from "../support/descriptors.ts";
 import { DENO, REPOSITORY } from "../support/program.ts";
 import { Random, SEED } from "../support/random.ts";
 import { PATIENCE_MS } from "../support/waiting.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 const { NONE, READABLE, WRITABLE } = Interest;
 const ready = new ReadyList();
@@ -34,7 +35,7 @@ function signalThisThread(): Deno.ChildProcess {
   return new Deno.Command("sh", { args: ["-c", `sleep 0.2; kill -USR1 ${thread}`] }).spawn();
 }
 
-for (const name of POLLER_NAMES) {
+for (const name of USABLE_POLLERS) {
   const isNaive = name === "naive";
 
   /** Registers a test of the contract. `body` gets a new poller, and descriptors that are closed afterwards. */

@@ -4,10 +4,10 @@
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { isOpen } from "../../ffi/libc/multiplexers.ts";
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { eventually, openDescriptors } from "../support/descriptors.ts";
 import { Bench, type Probe, testOnAll } from "../support/probe.ts";
 import { sleep } from "../support/sleep.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 /** Longer than the few milliseconds after which an idle reactor is parked. */
 const PARKED_AFTER_MS = 30;
@@ -177,7 +177,7 @@ testOnAll("a settled callback that throws costs its own source", async (bench) =
   });
 });
 
-for (const name of POLLER_NAMES) {
+for (const name of USABLE_POLLERS) {
   Deno.test(`${name}: at the end every descriptor is closed and every source is told`, async () => {
     const cycle = async (stop: (bench: Bench) => void | Promise<void>) => {
       const bench = new Bench(name);
@@ -211,7 +211,7 @@ function processorMs(): number {
   return (Number(fields[11]) + Number(fields[12])) * 10; // in ticks, of which Linux counts 100 per second
 }
 
-for (const name of POLLER_NAMES) {
+for (const name of USABLE_POLLERS) {
   if (name === "naive") continue; // naive polls all the time instead of sleeping
   Deno.test(`${name}: an idle reactor sleeps, with deadlines far away and a promise pending`, async () => {
     const bench = new Bench(name);

@@ -203,7 +203,7 @@ Deno.test("a mistake is named, with what was expected", () => {
     ["--port 80 --port 81", /^--port is given twice/],
     [
       "--poller kqueue",
-      /^Bad poller "kqueue": expected one of naive, select, poll, epoll-level, epoll-edge$/,
+      /^Bad poller "kqueue": expected one of naive, select, poll, epoll-level, epoll-edge, io-uring$/,
     ],
     ["--handler cgi", /^Bad handler "cgi": expected one of static, hello, greet, echo, upper, print$/],
     ["--coroutine=yes", /^--coroutine takes no value/],

@@ -88,7 +88,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   const cases: readonly (readonly [line: string, offered: readonly string[], splits?: boolean])[] = [
     ...CASES,
     ["epollet --", EVERY_FORM],
-    ["epollet --poller=", ["epoll-edge", "epoll-level", "naive", "poll", "select"]],
+    ["epollet --poller=", ["epoll-edge", "epoll-level", "io-uring", "naive", "poll", "select"]],
     ["epollet --poller=na", ["naive"]],
     ["epollet --poller=na", ["--poller=naive"], false],
     ["epollet --config=c", ["config.json"]],

@@ -10,7 +10,6 @@ import { printCoroutine } from "../../handlers/print.ts";
 import { encodeUtf8 } from "../../server/http/characters.ts";
 import { HttpResponse } from "../../server/http/response.ts";
 import type { PollerName } from "../../server/loop/poller.ts";
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { ProxyHeader } from "../../server/protocols/proxy/proxy_header.ts";
 import { requestCoroutine } from "../../server/coroutine/request_coroutine.ts";
 import { serve, type ServerHandle } from "../../server/serve.ts";
@@ -21,6 +20,7 @@ import { Program, Site } from "../support/program.ts";
 import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
 import { endOf } from "../support/waiting.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -152,7 +152,7 @@ Deno.test("a server that stops waits no longer for a request after a header than
   }
 });
 
-for (const poller of POLLER_NAMES) {
+for (const poller of USABLE_POLLERS) {
   Deno.test(`handlers and coroutines see the client that the header names, however it is cut (${poller})`, async () => {
     for (const served of [who, whoByCoroutine]) {
       await using server = proxied(served, { poller });

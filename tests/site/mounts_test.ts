@@ -4,13 +4,13 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { IS_EMULATED, Program, Site } from "../support/program.ts";
 import { Mounts } from "../support/mounts.ts";
 import { OddNames } from "../support/odd_names.ts";
 import { summary } from "../support/served_site.ts";
 import { sleep } from "../support/sleep.ts";
 import { get, Wire } from "../support/wire.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 /** A second is promised; the rest is for a busy machine. */
 const NOTICED_MS = 1000;
@@ -160,7 +160,7 @@ Deno.test("mounts are noticed on every poller, and by workers", async () => {
   using _outer = outer;
   using mounts = Mounts.make();
   if (mounts === null || IS_EMULATED) return;
-  const flags = [...POLLER_NAMES.map((name) => ["--poller", name]), ["--workers", "2"]];
+  const flags = [...USABLE_POLLERS.map((name) => ["--poller", name]), ["--workers", "2"]];
   await using all = await Several.start(root, flags);
   await all.check("/m/a.txt", "404");
   mounts.bind(data, m);

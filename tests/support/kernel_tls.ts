@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { FileBody, type HttpRequest, HttpResponse, POLLER_NAMES, type PollerName } from "../../mod.ts";
+import { FileBody, type HttpRequest, HttpResponse, type PollerName } from "../../mod.ts";
 import { openBeneathByWalking, openDirectory } from "../../ffi/file/file.ts";
 import { cString } from "../../ffi/libc/libc.ts";
 import { close, peerAddress } from "../../ffi/socket/socket.ts";
@@ -15,6 +15,7 @@ import { type TlsClient, type TlsClientOptions } from "./tls_client.ts";
 import { local, localRsa } from "./tls_serving.ts";
 import { eventually } from "./waiting.ts";
 import { get } from "./wire.ts";
+import { USABLE_POLLERS } from "./uring.ts";
 
 /** The length of the file. */
 export const FILE_BYTES = 12_000_000;
@@ -135,7 +136,7 @@ export function onKernel(name: string, test: () => Promise<void>): void {
 }
 /** The same for each poller. */
 export function onAll(name: string, test: (poller: PollerName) => Promise<void>): void {
-  for (const poller of POLLER_NAMES) onKernel(`${name} (${poller})`, () => test(poller));
+  for (const poller of USABLE_POLLERS) onKernel(`${name} (${poller})`, () => test(poller));
 }
 if (!hasKernelTls()) {
   console.log("skipped: what needs kTLS, which this kernel has not (tests/kernel_tls.sh runs it)");

@@ -5,12 +5,12 @@
 import { assert, assertEquals } from "@std/assert";
 import type { HandlerName } from "../../handlers/names.ts";
 import type { PollerName } from "../../server/loop/poller.ts";
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { Program, programCommand, REPOSITORY } from "./program.ts";
 import { Random, SEED } from "./random.ts";
 import { RawClient } from "./raw_client.ts";
 import { sleep } from "./sleep.ts";
 import { get, Wire } from "./wire.ts";
+import { USABLE_POLLERS } from "./uring.ts";
 
 const PROGRAMS_AT_ONCE = 2;
 export const CLIENTS_AT_ONCE = 500;
@@ -33,7 +33,7 @@ export function testMatrix(
   cwd: string = REPOSITORY,
 ): void {
   Deno.test(`${handler} on every poller, by callbacks and by coroutines`, async () => {
-    const rows = POLLER_NAMES.flatMap((poller) =>
+    const rows = USABLE_POLLERS.flatMap((poller) =>
       [false, true].map((isCoroutine) => [poller, isCoroutine] as const)
     );
     const work = async () => {

@@ -5,14 +5,15 @@
  */
 import { eventfdCreate } from "../../ffi/libc/multiplexers.ts";
 import { Interest, ReadyList } from "../../server/loop/poller.ts";
-import { createPoller, POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
+import { createPoller } from "../../server/loop/pollers/mod.ts";
 import { sleep } from "./sleep.ts";
+import { USABLE_POLLERS } from "./uring.ts";
 
 const { gc } = globalThis as unknown as { gc(): void };
 const fd = eventfdCreate();
 const ready = new ReadyList();
 
-for (const name of POLLER_NAMES) {
+for (const name of USABLE_POLLERS) {
   const poller = createPoller(name);
   poller.add(fd, Interest.READABLE);
   for (let i = 0; i < 12; i++) {

@@ -5,10 +5,11 @@
 import { assertEquals } from "@std/assert";
 import { eventfdClear, eventfdCreate, eventfdSignal } from "../../ffi/libc/multiplexers.ts";
 import { Interest, Readiness } from "../../server/loop/poller.ts";
-import { createPoller, POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
+import { createPoller } from "../../server/loop/pollers/mod.ts";
 import { Reactor } from "../../server/loop/reactor.ts";
 import { Source } from "../../server/loop/source.ts";
 import "./descriptors.ts";
+import { USABLE_POLLERS } from "./uring.ts";
 
 /**
  * The callbacks of a probe. `ready` is called only for a real reason: the eventfd was signalled, or `again` was
@@ -57,7 +58,7 @@ export class Bench {
   readonly reactor: Reactor;
   readonly errors: [error: unknown, source: Source | null][] = [];
 
-  constructor(name: (typeof POLLER_NAMES)[number]) {
+  constructor(name: (typeof USABLE_POLLERS)[number]) {
     this.reactor = new Reactor(createPoller(name), (error, source) => this.errors.push([error, source]));
   }
 
@@ -86,7 +87,7 @@ export function testOnAll(
   sentence: string,
   body: (bench: Bench, isNaive: boolean) => void | Promise<void>,
 ): void {
-  for (const name of POLLER_NAMES) {
+  for (const name of USABLE_POLLERS) {
     Deno.test(`${name}: ${sentence}`, async () => {
       const bench = new Bench(name);
       let isOver = false;

@@ -45,7 +45,7 @@ export const EXPORT_NAMES: readonly string[] = words(`
   Readiness ReadyList Reconfiguration RedirectRule RequestBody RequestExchange ResponseOptions RewriteRule RootSnapshot Scheme SecondService
   ServeManyOptions ServeOptions ServeSettings ServeUnixOptions Served Server ServerAddress ServerHandle
   ServerLimits ServerOptions ServerSettings Session SiteArchive SiteOptions SiteSettings Snapshot
-  SocketAddress Source StaticHandler StaticOptions StreamBody SystemError TargetForm Timer TlsCertificate TlsProfile TlsSettings TlsSnapshot UnixServerAddress
+  SocketAddress Source StaticHandler StaticOptions StreamBody SystemError TargetForm Timer TlsCertificate TlsProfile TlsSettings TlsSnapshot UnixServerAddress Uring
   Validation accept close createPoller describeErrno errnoName errorResponse explain fromFetch
   hashPassword listenTcp liveHandler localAddress peerAddress recv requestCoroutine select send sendfile serve
   shutdownWrite sleep staticHandler

@@ -5,9 +5,9 @@
 import { assertEquals } from "@std/assert";
 import { type Coroutine, type PollerName, serve, type ServeOptions, type ServerHandle } from "../../mod.ts";
 import type { Served, ServerSettings } from "../../server/server_options.ts";
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { eventually, openDescriptors } from "./descriptors.ts";
 import { sleep } from "./sleep.ts";
+import { USABLE_POLLERS } from "./uring.ts";
 
 /** Collects unhandled rejections, which would end a process; `using` stops that. */
 class Rejections {
@@ -64,7 +64,7 @@ export async function withServer(
 
 /** Registers the test for each poller. */
 export function onAll(name: string, test: (poller: PollerName) => Promise<void>): void {
-  for (const poller of POLLER_NAMES) Deno.test(`${name} (${poller})`, () => test(poller));
+  for (const poller of USABLE_POLLERS) Deno.test(`${name} (${poller})`, () => test(poller));
 }
 
 /** Calls {@link withServer} with a coroutine. */

@@ -4,6 +4,8 @@
  */
 import { ENOSYS, EPERM, SystemError } from "../../ffi/libc/errno.ts";
 import { Ring } from "../../ffi/uring/ring.ts";
+import type { PollerName } from "../../server/loop/poller.ts";
+import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 
 /** Says why there is no io_uring here, or null if there is: an emulator or a filter of system calls may lack it. */
 function absence(): string | null {
@@ -20,3 +22,8 @@ function absence(): string | null {
 export const URING_ABSENCE: string | null = absence();
 
 if (URING_ABSENCE !== null) console.log(`SKIPPED: what needs io_uring, because: ${URING_ABSENCE}`);
+
+/** The pollers that this system has: all, unless there is no io_uring. */
+export const USABLE_POLLERS: readonly PollerName[] = POLLER_NAMES.filter((name) =>
+  name !== "io-uring" || URING_ABSENCE === null
+);

@@ -6,12 +6,12 @@ import { assert, assertEquals } from "@std/assert";
 import { halfClosed } from "../attacks/half_close.ts";
 import { MODES, slowHttpTest } from "../attacks/slow_http.ts";
 import { stalls } from "../attacks/stalls.ts";
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { Attackers, descriptorsFall, startServer, Usage } from "../support/attackers.ts";
 import { descriptorsOf } from "../support/process.ts";
 import { Program, Site } from "../support/program.ts";
 import { exchange, head } from "../support/wire.ts";
 import { sleep } from "../support/sleep.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 const TIMEOUTS = ["head", "body", "send", "keep-alive"].flatMap((what) => [`--${what}-timeout`, "2s"]);
 const STALLS = stalls();
@@ -104,7 +104,7 @@ Deno.test("a request with a half-close gets the whole response, small and of 50 
   for (let i = 0; i < large.length; i += 997) large[i] = i % 251;
   using site = new Site({ "index.html": "hello", large });
   const small = new TextEncoder().encode("hello");
-  for (const poller of POLLER_NAMES) {
+  for (const poller of USABLE_POLLERS) {
     await Promise.all([[], ["--coroutine"]].map(async (coroutine) => {
       await using program = await Program.start(site.root, ["--poller", poller, ...coroutine]);
       const words = [poller, ...coroutine].join(" ");

@@ -3,9 +3,9 @@
  * @module
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { findBrowser, QUIETLY, removeSoon } from "../support/browser.ts";
 import { Program, REPOSITORY, Site } from "../support/program.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 /** Time as the page sees it. It stands still while the page waits for the server. */
 const VIRTUAL_TIME_MS = 5_000;
@@ -81,7 +81,7 @@ async function withVisit(args: readonly string[], check: (visit: Visit) => void)
   check(await visit(browser, `http://127.0.0.1:${program.port}/`));
 }
 
-for (const poller of POLLER_NAMES) {
+for (const poller of USABLE_POLLERS) {
   Deno.test(`a browser loads the page with a style sheet, a script and images through ${poller}`, async () => {
     await withVisit(["--poller", poller], ({ dom, consoleMessages }) => {
       assertEquals(consoleMessages, []);

@@ -1,12 +1,12 @@
 /**
- * The program over real sockets, on each of the five pollers, started with `--allow-ffi` only.
+ * The program over real sockets, on each of the six pollers, started with `--allow-ffi` only.
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { DENO, Program, Site } from "../support/program.ts";
 import { sleep } from "../support/sleep.ts";
 import { exchange, get, Wire } from "../support/wire.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 /** More than the sockets' buffers hold. An emulator gets less to hash. */
 const LARGE_BYTES = DENO.length > 1 ? 3_000_000 : 5_000_000;
@@ -25,7 +25,7 @@ async function digest(bytes: Uint8Array): Promise<string> {
 
 const large = pattern(LARGE_BYTES);
 
-for (const poller of POLLER_NAMES) {
+for (const poller of USABLE_POLLERS) {
   Deno.test(`on ${poller} the program serves real clients`, async (t) => {
     using site = new Site({ "index.html": "<p>index</p>", "small.txt": "small", "large.bin": large });
     await using program = await Program.start(site.root, ["--poller", poller]);

@@ -11,6 +11,7 @@ import { mustSkip } from "../faults/strace.ts";
 import { Target } from "../faults/target.ts";
 import { IS_EMULATED } from "../support/program.ts";
 import { Random, SEED } from "../support/random.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 
 /** The messages that the program may log about faults. */
 const FAULT_MESSAGE =
@@ -95,7 +96,7 @@ Deno.test("the program survives every error of the wait that runs on another thr
   assertEquals(await target.end(), "");
 });
 
-for (const { poller, faults } of unnoticedRounds()) {
+for (const { poller, faults } of unnoticedRounds().filter(({ poller }) => USABLE_POLLERS.includes(poller))) {
   const isInterrupted = faults.every(({ errno }) => errno === "EINTR");
   const what = isInterrupted
     ? "EINTR"

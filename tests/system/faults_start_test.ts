@@ -6,11 +6,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { SystemError } from "../../ffi/libc/errno.ts";
 import { staticHandler } from "../../handlers/static.ts";
+import type { PollerName } from "../../server/loop/poller.ts";
 import { Server } from "../../server/server.ts";
 import { CLOSING, type ErrnoName, SERVING, STARTING } from "../faults/errnos.ts";
 import { descriptorsHeld } from "../faults/held.ts";
 import { Interposer } from "../faults/interposer.ts";
 import { Site } from "../support/program.ts";
+import { USABLE_POLLERS } from "../support/uring.ts";
 import { get, Wire } from "../support/wire.ts";
 
 /** Calls with a fallback, or that only improve speed. */
@@ -35,11 +37,11 @@ interface Started {
   end(body?: () => Promise<void>): Promise<void>;
 }
 
-function start(root: string): Started {
+function start(root: string, poller: PollerName): Started {
   const handler = staticHandler({ root });
   let server: Server;
   try {
-    server = new Server({ handler, hostname: "::1", port: 0, onError() {} });
+    server = new Server({ handler, hostname: "::1", port: 0, poller, onError() {} });
   } catch (error) {
     handler.close();
     throw error;
@@ -54,14 +56,23 @@ function start(root: string): Started {
   return { server, end };
 }
 
-Deno.test("a call that fails while the server starts is named or not needed, and nothing is left open", async () => {
+for (const poller of ["epoll-edge", "io-uring"] as const) {
+  Deno.test({
+    name:
+      `${poller}: a call that fails while the server starts is named or not needed, and nothing is left open`,
+    ignore: !USABLE_POLLERS.includes(poller),
+    fn: () => failEach(poller),
+  });
+}
+
+async function failEach(poller: PollerName): Promise<void> {
   using site = new Site({ "a.txt": "text" });
   using calls = new Interposer();
-  await start(site.root).end();
+  await start(site.root, poller).end();
   const before = descriptorsHeld(Deno.pid, site.root);
   for (const [call, errnos] of Object.entries(ERRNOS)) {
     calls.expect([]);
-    const { end } = start(site.root);
+    const { end } = start(site.root, poller);
     const count = calls.countOf(call);
     await end();
     for (let when = 1; when <= count; when++) {
@@ -69,7 +80,7 @@ Deno.test("a call that fails while the server starts is named or not needed, and
       for (const errno of errnos) {
         calls.expect([{ call, errno, when }]);
         try {
-          const { server, end } = start(site.root);
+          const { server, end } = start(site.root, poller);
           calls.expect([]);
           await end(started++ === 0 ? () => assertServes(server) : undefined);
         } catch (error) {
@@ -83,7 +94,7 @@ Deno.test("a call that fails while the server starts is named or not needed, and
       assertEquals([call, when, started > 0], [call, when, isDispensable(call, when)]);
     }
   }
-});
+}
 
 function isDispensable(call: string, when: number): boolean {
   // All but SO_REUSEADDR, TCP_NODELAY and IPV6_V6ONLY.
