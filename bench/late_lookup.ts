@@ -49,12 +49,13 @@ export function lateShutdowns(): Shutdowns {
     libc.dup3(second, first, 0);
     for (let completions = 0; completions < 2;) {
       ring.enter(1, -1);
-      for (let i = 0; i < ring.count(); i++) {
+      const count = ring.count(); // once: another thread may add to it
+      for (let i = 0; i < count; i++) {
         const at = ring.completionAt(i);
         if (ring.words[at] === 1 && ring.words[at + IO_URING_CQE.res / 4] === -EBADF) found.none++;
       }
-      completions += ring.count();
-      ring.advance(ring.count());
+      completions += count;
+      ring.advance(count);
     }
     if (recv(secondPeer, byte) === 0) found.others++; // the end of its input
     for (const fd of [first, firstPeer, second, secondPeer]) close(fd);
