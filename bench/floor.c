@@ -1,7 +1,8 @@
 /*
  * The floor: the least CPU time that any web server on epoll can use. For each read it sends one response, which it has
  * loaded from a file at the start. It parses nothing, opens no files and has no deadlines. With REQUEST_BYTES it sends
- * one response, each by its own call, for every REQUEST_BYTES bytes that it reads: for clients that pipeline.
+ * one response, each by its own call, for every REQUEST_BYTES bytes that it reads: for clients that pipeline. After a
+ * response of HTTP/1.0 it closes the connection.
  *
  *   cc -O2 -o floor floor.c && ./floor PORT RESPONSE_FILE [REQUEST_BYTES]
  */
@@ -36,6 +37,7 @@ int main(int argc, char **argv) {
     if (file < 0) die(argv[2]);
     ssize_t length = read(file, response, sizeof response);
     if (length <= 0) die("read");
+    int closes = strncmp(response, "HTTP/1.0", 8) == 0;
 
     ssize_t request = argc == 4 ? atoi(argv[3]) : (ssize_t)sizeof input;
 
@@ -71,6 +73,7 @@ int main(int argc, char **argv) {
                     send(fd, response, length, MSG_NOSIGNAL);
                     received -= request;
                 } while (received > 0);
+                if (closes) close(fd);
             } else if (received == 0 || errno != EAGAIN) close(fd);
         }
     }
