@@ -36,8 +36,8 @@ async function sendFileLater(client: number): Promise<void> {
 }
 
 function answer(client: number, name: string, length: number): void {
-  const seconds = Math.floor((performance.now() - startMs) / 1000);
-  console.log(`server: ${name} is sent after ${seconds} s`);
+  const isLate = performance.now() - startMs >= 1000;
+  console.log(`server: sends ${name} after ${isLate ? "more" : "less"} than a second`);
   send(client, buffer, length, false);
   answered.push(name);
 }

@@ -1,8 +1,8 @@
 /**
  * What the programs of this folder share: the client on the other side, a loop that ends, and the last line.
  *
- * Client and server are in one process and take turns. So each run is the same, and none lasts longer than a second
- * or two.
+ * Client and server are in one process and take turns. So each run is the same, and none lasts longer than a few
+ * seconds.
  * @module
  */
 import { close, type Epoll, Poll, POLLIN, recv, select, send, shutdownWrite } from "../../mod.ts";

@@ -38,6 +38,7 @@ const listener = listenTcp("127.0.0.1", 0, 128, { deferAccept: false });
 const client = new Client(localAddress(listener).port);
 // The listening socket gets a second number, as if a thousand clients had come before.
 const fd = libc.fcntl(listener, F_DUPFD, FD_SETSIZE + 8);
+if (fd < 0) throw new Error("the limit of descriptors is too low: see ulimit -n");
 console.log(`descriptor ${fd} is to be watched; clients = ${clients[0]}`);
 (isMended ? watchAny : watch)(fd);
 console.log(`clients = ${clients[0]}`);
