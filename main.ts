@@ -96,6 +96,11 @@ async function main(argv: readonly string[]): Promise<void> {
     const commands = await import("./program/commands/deploy.ts");
     Deno.exit(await commands[argv[0]](argv.slice(1), (line) => console.log(line)));
   }
+  if (argv[0] === "learn") {
+    setNoNewPrivileges();
+    const { learn } = await import("./program/commands/learn.ts");
+    Deno.exit(await learn(argv.slice(1), (line) => console.log(line)));
+  }
   const args = parseCommandLine(argv);
   if (await runWithoutSettings(args)) return;
   returnFreedMemory();

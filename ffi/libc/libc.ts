@@ -214,6 +214,32 @@ export function result(value: number): number {
   return value < 0 ? -errnoOfThread[0]! : value;
 }
 
+/**
+ * Receives each call of the C library after it has returned, with the name of the function in `SYMBOLS`. A negative number
+ * that the function has returned is replaced by −errno. Calls on another thread have a promise as their outcome.
+ */
+export type CallObserver = (name: string, args: readonly unknown[], outcome: unknown) => void;
+
+/**
+ * Reports all further calls to `observer`, for `epollet learn`. It wraps the functions themselves, so a program that does not
+ * call this pays nothing for it.
+ */
+export function observeCalls(observer: CallObserver): void {
+  loadLibc();
+  const observed = Object.entries(libc).map(([name, call]) => {
+    if (typeof call !== "function") return [name, call]; // an optional function that this C library does not have
+    const original = call as (...args: unknown[]) => unknown;
+    return [name, (...args: unknown[]) => {
+      const value = original(...args);
+      const errno = errnoOfThread[0]!;
+      observer(name, args, typeof value === "number" && value < 0 ? -errno : value);
+      errnoOfThread[0] = errno; // `result` reads it next
+      return value;
+    }];
+  });
+  libc = Object.fromEntries(observed) as Libc;
+}
+
 const encoder = new TextEncoder();
 
 /**

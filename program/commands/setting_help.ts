@@ -45,6 +45,7 @@ export async function commandHelp(name: string): Promise<string | null> {
   if (name === "trust") return (await import("./trust.ts")).TRUST_HELP;
   if (name === "deploy") return (await import("./deploy.ts")).DEPLOY_HELP;
   if (name === "rollback") return (await import("./deploy.ts")).ROLLBACK_HELP;
+  if (name === "learn") return (await import("./learn.ts")).LEARN_HELP;
   const command = SUBCOMMANDS.find((command) => command.name === name);
   return command === undefined ? null : `epollet ${name} ${command.args}\n\n${HELP}\n\n${MORE}`;
 }

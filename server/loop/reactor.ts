@@ -147,6 +147,11 @@ export class Reactor {
     }
   }
 
+  /** Returns the source that the events of `fd` reach; null for a descriptor that is not registered. */
+  sourceAt(fd: number): Source | null {
+    return this.#sources[fd] ?? null;
+  }
+
   /** Calls `task` in the loop soon. May be called from any promise or timer. */
   post(task: () => void): void {
     this.#tasks.post(task);

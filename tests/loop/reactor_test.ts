@@ -38,6 +38,16 @@ testOnAll("all sources of a turn receive, then comes the step between, then all 
   }
 });
 
+testOnAll("a source is found by its descriptor, from its registration until it is retired", (bench) => {
+  const { reactor } = bench;
+  const probe = bench.probe({});
+  const { fd } = probe;
+  assert(reactor.sourceAt(fd) === probe);
+  assertEquals([reactor.sourceAt(fd + 1), reactor.sourceAt(1_000_000)], [null, null]);
+  reactor.retire(probe);
+  assertEquals(reactor.sourceAt(fd), null);
+});
+
 testOnAll("a source that defers several times works once a turn", (bench) => {
   const { reactor } = bench;
   let works = 0;

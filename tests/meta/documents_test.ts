@@ -8,6 +8,7 @@ import { parseCertificate } from "../../program/commands/certificate.ts";
 import { parseDeploy, parseRollback } from "../../program/commands/deploy.ts";
 import { SUBCOMMANDS } from "../../program/config/flags/subcommands.ts";
 import { settingHelp } from "../../program/commands/setting_help.ts";
+import { parseLearn } from "../../program/commands/learn.ts";
 import { parseTrust } from "../../program/commands/trust.ts";
 import { parseCommandLine } from "../../program/config/flags/command_line.ts";
 import { parseConfig } from "../../program/config/file/config_file.ts";
@@ -87,6 +88,7 @@ Deno.test("each command of the documents is valid for the program", () => {
         else if (first === "trust") parseTrust(others);
         else if (first === "deploy") parseDeploy(others);
         else if (first === "rollback") parseRollback(others);
+        else if (first === "learn") parseLearn(others);
         else if (first === "help") others[0] === "NAME" || settingHelp(others[0]!);
         else parseCommandLine(words);
       } catch (error) {

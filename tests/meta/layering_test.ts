@@ -68,6 +68,7 @@ const FOLDERS: readonly string[] = [
   "program/listening",
   "program/setup",
   "program/greeting",
+  "program/learn",
   "program/workers",
   "program/lifecycle",
   "program",

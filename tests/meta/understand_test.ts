@@ -118,7 +118,7 @@ Deno.test({
   async fn() {
     using site = new Site({ "index.html": "x".repeat(5000) });
     await using program = await Program.start(site.root);
-    const shown = /```text\n([^]*?)```/.exec(UNDERSTAND)![1]!.trim().split("\n");
+    const shown = /nghttp -nv -w 10[^]*?```text\n([^]*?)```/.exec(UNDERSTAND)![1]!.trim().split("\n");
     const printed = await output("nghttp", "-nv", "-w", "10", `http://127.0.0.1:${program.port}/`);
     const text = printed.replaceAll(/^\[.*?\] /gm, "");
     for (const line of shown) {

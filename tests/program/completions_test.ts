@@ -28,6 +28,7 @@ const CASES: readonly (readonly [line: string, offered: readonly string[]])[] = 
   ["epollet tru", ["trust"]],
   ["epollet 80 tru", []],
   ["epollet trust --rem", ["--remove"]],
+  ["epollet learn --la", ["--lang"]],
   ["epollet help red", ["redirect-http", "redirects"]],
   ["epollet certificate --fo", ["--force"]],
   ["epollet certificate --ca c", ["config.json"]],

@@ -53,6 +53,12 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
     flags: ["--remove", "--help"],
   },
   {
+    name: "learn",
+    args: "[STEP]",
+    help: "show in ten steps how select, poll, epoll and io_uring wait for clients",
+    flags: ["--lang LANG", "--help"],
+  },
+  {
     name: "help",
     args: "[NAME]",
     help: "explain a flag or a key, with an example",
