@@ -9,6 +9,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { run } from "../support/commands.ts";
 import { readDocument, wordsOf } from "../support/documents.ts";
+import { anchorsOf } from "../support/markdown.ts";
 import { DENO, REPOSITORY } from "../support/program.ts";
 
 const FOLDER = "examples/mistakes/";
@@ -47,7 +48,8 @@ function sectionOf(text: string): Section {
   return { heading, program: quotations[0]?.file.replace(FOLDER, "") ?? "", quotations, runs };
 }
 
-const SECTIONS = readDocument("docs/mistakes.md").split(/^## /m).slice(1).map(sectionOf);
+const DOCUMENT = readDocument("docs/mistakes.md");
+const SECTIONS = DOCUMENT.split(/^## /m).slice(1).map(sectionOf);
 
 /** Returns the lines of code without their indentation, which a quotation may leave out. */
 function linesOf(code: string): string {
@@ -62,6 +64,12 @@ Deno.test("each mistake has a program, and each program a section of docs/mistak
     const lines = readDocument(FOLDER + name).trimEnd().split("\n").length;
     assert(lines <= LINES_MAX, `${name} has ${lines} lines`);
   }
+});
+
+Deno.test("the table of symptoms in docs/mistakes.md leads to each section, in order", () => {
+  const [preface] = DOCUMENT.split(/^## /m) as [string];
+  const links = Array.from(preface.matchAll(/^\| .* \| \[.*\]\(#(.*)\) +\|$/gm), ([, anchor]) => anchor);
+  assertEquals(links, anchorsOf(DOCUMENT).slice(1));
 });
 
 Deno.test("docs/mistakes.md quotes the wrong lines, the mended ones, and those of the server", () => {
