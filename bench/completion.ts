@@ -9,7 +9,7 @@
  */
 import { lateShutdowns } from "./late_lookup.ts";
 import { exchange, load, measure, median, processTree } from "./measure.ts";
-import { ECHO_MESSAGE, ECHO_SCRIPT } from "./models_servers.ts";
+import { ECHO_MESSAGE, ECHO_SCRIPT } from "./models/servers.ts";
 import { type Contestant, has, run, start, stop, waitFor } from "./process.ts";
 
 const here = new URL(".", import.meta.url).pathname;
