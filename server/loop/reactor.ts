@@ -14,6 +14,7 @@ import { close } from "../../ffi/socket/socket.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Deferred } from "./deferred.ts";
 import {
+  CATCH_UP_WAIT_MS,
   LATE_TURN_MS,
   MICROTASK_ROUNDS_MAX,
   PARKED_WAIT_MS_MAX,
@@ -23,6 +24,7 @@ import {
 } from "../limits.ts";
 import { Interrupted } from "./interrupted.ts";
 import { Parking } from "./parking.ts";
+import { Pause } from "./pause.ts";
 import { Interest, type Poller, Readiness, ReadyList } from "./poller.ts";
 import { type ErrorListener, Source } from "./source.ts";
 import { TaskQueue } from "./task_queue.ts";
@@ -51,6 +53,8 @@ export class Reactor {
   readonly #deferred = new Deferred();
   readonly #interrupted = new Interrupted();
   #isBehind = false; // more sources may be ready than the poller has reported
+  /** Null outside of {@linkcode run}, which lets Deno's loop have its rounds. */
+  #pause: Pause | null = null;
   #retired: Source[] = [];
   #stopped = false;
 
@@ -206,6 +210,7 @@ export class Reactor {
 
   /** Runs turns until {@linkcode stop}, then closes the reactor. */
   async run(): Promise<void> {
+    const pause = this.#pause = new Pause();
     try {
       let yieldedMs = this.now;
       while (!this.#stopped) {
@@ -214,9 +219,11 @@ export class Reactor {
         for (let round = 0; this.#tasks.pending > 0 && round < MICROTASK_ROUNDS_MAX; round++) await null;
         if (this.#stopped) break;
         const intervalMs = this.#tasks.pending > 0 ? SUSPENDED_YIELD_INTERVAL_MS : YIELD_INTERVAL_MS;
-        const isOverdue = this.now - yieldedMs >= intervalMs;
+        if (this.#deadlines.nextMs() > this.now) pause.isCaughtUp = true; // what was late has come, or has more time
+        const isOverdue = !pause.isCaughtUp || this.now - yieldedMs >= intervalMs;
         if (woken > 0 && !isOverdue) continue;
-        const patienceMs = woken > 0 ? 0 : this.#patienceMs(performance.now());
+        let patienceMs = woken > 0 ? 0 : this.#patienceMs(performance.now());
+        if (woken === 0 && !pause.isCaughtUp) patienceMs = CATCH_UP_WAIT_MS;
         if (patienceMs === 0 && !isOverdue) continue;
         this.#dispatch(await this.#parking.wait(this.#ready, patienceMs));
         yieldedMs = this.now;
@@ -279,7 +286,7 @@ export class Reactor {
     }
     this.#deferred.run(this.#fail);
     if (!this.#tasks.isEmpty) this.#tasks.run((error) => this.#fail(error, null));
-    if (this.#deadlines.isDue(this.now, isBehind)) this.#expire();
+    if (this.#deadlines.nextMs() <= this.now) this.#expireUnlessBehind(isBehind);
     if (this.#retired.length > 0) this.#closeRetired();
     return woken;
   }
@@ -290,6 +297,13 @@ export class Reactor {
     } catch (error) {
       this.#fail(error, source);
     }
+  }
+
+  /** Lets what has become ready come before what is late: in a turn that has not seen all of it, and after a pause. */
+  #expireUnlessBehind(isBehind: boolean): void {
+    const dueMs = this.#deadlines.nextMs();
+    if (this.#pause?.holds(dueMs, this.now, this.#tasks.rounds)) return;
+    if (this.#deadlines.isDue(this.now, isBehind)) this.#expire();
   }
 
   /** Calls `onDeadline` of expired members. Bounded, because a callback may set a deadline that has already passed. */
