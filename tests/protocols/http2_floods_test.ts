@@ -8,6 +8,7 @@ import { floodBytes, HTTP2_FLOODS, type Http2Flood } from "../attacks/http2_floo
 import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
 import { Flag, FrameType, Setting } from "../../server/protocols/http2/frames/frame.ts";
 import { concat } from "../../server/http/bytes.ts";
+import { HttpResponse } from "../../server/http/response.ts";
 import { handler, LARGE, textOf, working } from "../support/http2_handler.ts";
 import { getFields, headers, Http2Wire, reset, setting, update } from "../support/http2_wire.ts";
 import { local } from "../support/tls_serving.ts";
@@ -74,6 +75,26 @@ Deno.test("floods end connections over TLS, too", async () => {
     await other.send(headers(1, getFields("/after")));
     assertEquals(textOf((await other.response(1))?.body), "hello /after");
     assertEquals(errors, []);
+  });
+});
+
+Deno.test("responses that break off in the server do not count as the client's trouble", async () => {
+  const broken = () => {
+    const pull = (controller: ReadableStreamDefaultController) => controller.error(new Error("no more"));
+    const start = (controller: ReadableStreamDefaultController) => controller.enqueue(new Uint8Array(10));
+    return new HttpResponse(200, [], new ReadableStream({ start, pull }, { highWaterMark: 0 }));
+  };
+  await withServer({ http2: true, handler: broken }, async ({ port }) => {
+    using wire = await Http2Wire.connect(port);
+    for (let first = 1; first < 2 * 1500; first += 2 * 50) {
+      const streams = Array.from({ length: 50 }, (_, i) => first + 2 * i);
+      await wire.send(concat(streams.map((stream) => headers(stream, getFields("/")))));
+      for (let ended = 0; ended < streams.length;) {
+        const { type } = await wire.expect(FrameType.RST_STREAM, FrameType.GOAWAY);
+        assert(type !== FrameType.GOAWAY, `${first}: sent away`);
+        ended++;
+      }
+    }
   });
 });
 
