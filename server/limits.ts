@@ -25,13 +25,6 @@ export const YIELD_INTERVAL_MS = 50;
 export const SUSPENDED_YIELD_INTERVAL_MS = 1;
 /** How long deadlines wait for a loop that is behind with ready sources. */
 export const CATCH_UP_MS_MAX = 500;
-/** A deadline that is found to be over for longer was missed by a pause: of the process, or of a handler that computed. */
-export const PAUSE_MS_MIN = 20;
-/** After a pause, deadlines wait for as many rounds of Deno's loop, and for as many milliseconds. */
-export const CATCH_UP_ROUNDS = 10;
-export const CATCH_UP_MS_MIN = 20;
-/** The longest wait in each of these rounds. */
-export const CATCH_UP_WAIT_MS = 2;
 /** The longest parked wait, so that a deadline that was moved is noticed. */
 export const PARKED_WAIT_MS_MAX = 60_000;
 

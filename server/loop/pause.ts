@@ -2,7 +2,14 @@
  * What comes late because the process was paused: it had no processor, or a handler computed.
  * @module
  */
-import { CATCH_UP_MS_MIN, CATCH_UP_ROUNDS, PAUSE_MS_MIN } from "../limits.ts";
+
+/** A deadline that is found to be over for longer was missed by a pause. */
+const PAUSE_MS_MIN = 20;
+/** After a pause, deadlines wait for as many rounds of Deno's loop, and for as many milliseconds. */
+const CATCH_UP_ROUNDS = 10;
+const CATCH_UP_MS_MIN = 20;
+/** The longest wait in each of these rounds. */
+export const CATCH_UP_WAIT_MS = 2;
 
 /**
  * The time after a pause for which deadlines wait. What a deadline waits for may be ready, but behind promises and timers

@@ -14,7 +14,6 @@ import { close } from "../../ffi/socket/socket.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Deferred } from "./deferred.ts";
 import {
-  CATCH_UP_WAIT_MS,
   LATE_TURN_MS,
   MICROTASK_ROUNDS_MAX,
   PARKED_WAIT_MS_MAX,
@@ -24,7 +23,7 @@ import {
 } from "../limits.ts";
 import { Interrupted } from "./interrupted.ts";
 import { Parking } from "./parking.ts";
-import { Pause } from "./pause.ts";
+import { CATCH_UP_WAIT_MS, Pause } from "./pause.ts";
 import { Interest, type Poller, Readiness, ReadyList } from "./poller.ts";
 import { type ErrorListener, Source } from "./source.ts";
 import { TaskQueue } from "./task_queue.ts";
@@ -53,8 +52,7 @@ export class Reactor {
   readonly #deferred = new Deferred();
   readonly #interrupted = new Interrupted();
   #isBehind = false; // more sources may be ready than the poller has reported
-  /** Null outside of {@linkcode run}, which lets Deno's loop have its rounds. */
-  #pause: Pause | null = null;
+  #pause: Pause | null = null; // null outside of `run`, which lets Deno's loop have its rounds
   #retired: Source[] = [];
   #stopped = false;
 
@@ -182,23 +180,7 @@ export class Reactor {
     failed: (error: unknown) => void,
     dropped: (value: T) => void = () => {},
   ): () => void {
-    const release = this.#tasks.hold();
-    const resume = (task: () => void, otherwise: () => void) => {
-      release();
-      this.post(() => {
-        try {
-          if (source.retired) otherwise();
-          else task();
-        } catch (error) {
-          this.#fail(error, source);
-        }
-      });
-    };
-    promise.then(
-      (value) => resume(() => settled(value), () => dropped(value)),
-      (error: unknown) => resume(() => failed(error), () => {}),
-    );
-    return release;
+    return this.#tasks.suspend(source, promise, settled, failed, dropped, this.#fail);
   }
 
   /** Runs one turn that blocks for at most `timeoutMs` milliseconds. Returns the number of sources that were woken. */
