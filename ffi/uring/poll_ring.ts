@@ -128,7 +128,10 @@ export class PollRing {
     this.#hasCancelled = this.#uncancelled.length > 0;
     const status = this.#ring.enter(least, timeoutMs);
     if (status === -EBADR) this.#requestAll();
+    const isFull = this.#ring.count() === COMPLETIONS;
     const count = this.#take(fds, events, most);
+    // All were of requests that have ended. What is ready now may be among those that the kernel has kept.
+    if (count === 0 && isFull) return this.#enter(fds, events, most, 0, 0);
     return count > 0 || status >= 0 || status === -ETIME ? count : status;
   }
 
