@@ -8,9 +8,11 @@ import { EACCES, EAGAIN, EBADF, EINVAL, ETIME } from "../../ffi/libc/errno.ts";
 import { libc } from "../../ffi/libc/libc.ts";
 import { eventfdClear, eventfdSignal } from "../../ffi/libc/multiplexers.ts";
 import { IO_SQRING_OFFSETS, IO_URING_CQE, IO_URING_PARAMS, IO_URING_SQE } from "../../ffi/libc/structs.ts";
+import { Uring } from "../../ffi/select/uring.ts";
 import * as C from "../../ffi/uring/constants.ts";
 import { Ring, type RingOptions } from "../../ffi/uring/ring.ts";
-import { Descriptors, openDescriptors } from "../support/descriptors.ts";
+import { Interposer } from "../faults/interposer.ts";
+import { Descriptors, openDescriptors, write } from "../support/descriptors.ts";
 import { URING_ABSENCE } from "../support/uring.ts";
 
 const ECANCELED = 125;
@@ -174,6 +176,22 @@ ringTest("a full queue is full also where its counters pass 2³¹", SMALL, () =>
     ring.close();
   }
 });
+
+ringTest(
+  "lost completions are no error of Uring: it makes new requests, and waits on",
+  SMALL,
+  (_ring, fds) => {
+    const { reader, writer } = fds.pipe();
+    using uring = new Uring();
+    uring.register(reader, POLLIN);
+    assertEquals(uring.poll(0), []);
+    using calls = new Interposer();
+    calls.expect([{ call: "io_uring_enter", errno: "EBADR", when: 1 }]);
+    write(writer, "x");
+    assertEquals(uring.poll(5), [[reader, POLLIN]]);
+    assertEquals(calls.injected, 1);
+  },
+);
 
 ringTest(
   "errors come as completions, and a malformed request does not hold up the next",
