@@ -106,7 +106,7 @@ export class PollRing {
   /**
    * Submits the changes, and waits up to `timeoutMs` milliseconds (−1: for ever) until a descriptor is ready. Writes the
    * ready ones and their events to the first `most` places of the two lists, and returns their number; 0 after the
-   * timeout; −errno if there is none because of an error, such as −EINTR.
+   * timeout, or earlier; −errno if there is none because of an error, such as −EINTR.
    */
   wait(fds: Int32Array, events: Int32Array, most: number, timeoutMs: number): number {
     if (this.#hasCancelled) { // the completions of cancelled requests must not end the wait
@@ -128,8 +128,11 @@ export class PollRing {
     this.#hasCancelled = this.#uncancelled.length > 0;
     const status = this.#ring.enter(least, timeoutMs);
     if (status === -EBADR) this.#requestAll();
+    const isFull = this.#ring.count() === COMPLETIONS;
     const count = this.#take(fds, events, most);
-    return count > 0 || status >= 0 || status === -ETIME ? count : status;
+    // All were of requests that have ended. What is ready now may be among those that the kernel has kept.
+    if (count === 0 && isFull) return this.#enter(fds, events, most, 0, 0);
+    return count > 0 || status >= 0 || status === -ETIME || status === -EBADR ? count : status;
   }
 
   /** Takes completions out of the queue, and writes those of watched descriptors to the lists, each once. */

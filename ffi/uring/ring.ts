@@ -88,7 +88,7 @@ export class Ring {
    * back with its completions.
    */
   prepare(operation: number, fd: number, low: number, high: number): number {
-    if (this.#prepared - Atomics.load(this.words, this.#sqHead) > this.#sqMask) {
+    if (this.waiting > this.#sqMask) {
       const status = this.submit();
       if (status < 0) return status;
     }

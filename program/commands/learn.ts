@@ -67,10 +67,13 @@ export function parseLearn(args: readonly string[]): Lesson | null {
   return { first: number - 1, language: lang ?? null };
 }
 
-/** Yields the lines of standard input. */
+/** Yields the lines of standard input. One that cannot be read, such as a directory, has no more lines. */
 async function* linesOfInput(): AsyncGenerator<string, undefined> {
   let text = "";
-  for await (const part of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+  const parts = Deno.stdin.readable.pipeThrough(new TextDecoderStream()).getReader();
+  while (true) {
+    const { value: part, done } = await parts.read().catch(() => ({ value: "", done: true }));
+    if (done) break;
     text += part;
     for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
       yield text.slice(0, end);

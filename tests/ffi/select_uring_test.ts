@@ -52,6 +52,19 @@ uringTest("each change is reported once, whether it is handled or not", (uring, 
   assertEquals(uring.poll(0.005), []);
 });
 
+uringTest("any number of changes between two calls hides nothing from the second one", (uring, fds) => {
+  const { reader, writer } = fds.pipe();
+  for (let i = 0; i < 5000; i++) {
+    uring.register(writer, POLLOUT);
+    uring.unregister(writer);
+  }
+  uring.register(reader, POLLIN);
+  write(writer, "x");
+  assertEquals(uring.poll(0), [[reader, POLLIN]]);
+  for (let i = 0; i < 5000; i++) uring.modify(reader, i % 2 === 0 ? POLLIN : POLLIN | POLLRDHUP);
+  assertEquals(uring.poll(0), [[reader, POLLIN]]);
+});
+
 uringTest("without a mask it asks for reading, writing and exceptional conditions", (uring, fds) => {
   const { server, client } = fds.tcp();
   uring.register(server);

@@ -4,12 +4,15 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { O_CLOEXEC, POLLIN, POLLRDHUP } from "../../ffi/libc/constants.ts";
-import { EACCES, EBADF, EINVAL, ETIME } from "../../ffi/libc/errno.ts";
+import { EACCES, EAGAIN, EBADF, EINVAL, ETIME } from "../../ffi/libc/errno.ts";
+import { libc } from "../../ffi/libc/libc.ts";
 import { eventfdClear, eventfdSignal } from "../../ffi/libc/multiplexers.ts";
-import { IO_URING_CQE, IO_URING_SQE } from "../../ffi/libc/structs.ts";
+import { IO_SQRING_OFFSETS, IO_URING_CQE, IO_URING_PARAMS, IO_URING_SQE } from "../../ffi/libc/structs.ts";
+import { Uring } from "../../ffi/select/uring.ts";
 import * as C from "../../ffi/uring/constants.ts";
 import { Ring, type RingOptions } from "../../ffi/uring/ring.ts";
-import { Descriptors, openDescriptors } from "../support/descriptors.ts";
+import { Interposer } from "../faults/interposer.ts";
+import { Descriptors, openDescriptors, write } from "../support/descriptors.ts";
 import { URING_ABSENCE } from "../support/uring.ts";
 
 const ECANCELED = 125;
@@ -121,6 +124,74 @@ ringTest("more requests than the queue is long are submitted on the way", SMALL,
   }
   assertEquals(found.sort((a, b) => a - b), all, "completions that the queue has no room for come later");
 });
+
+/** Replaces functions of the C library until it is disposed of. */
+class Replacement {
+  readonly #table = libc as unknown as Record<string, unknown>;
+  readonly #real: Record<string, unknown> = {};
+
+  constructor(functions: Record<string, unknown>) {
+    for (const name of Object.keys(functions)) this.#real[name] = this.#table[name];
+    Object.assign(this.#table, functions);
+  }
+
+  [Symbol.dispose](): void {
+    Object.assign(this.#table, this.#real);
+  }
+}
+
+ringTest("a full queue is full also where its counters pass 2³¹", SMALL, () => {
+  const { syscall_io_uring_setup: setUp, mmap } = libc;
+  const startsAt = 0x7fff_fffe; // two requests before
+  const offsets: number[] = [];
+  const errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(libc.__errno_location()!, 4));
+  using _replaced = new Replacement({
+    syscall_io_uring_setup: (number: number, entries: number, params: Uint8Array<ArrayBuffer>) => {
+      const fd = setUp(number, entries, params);
+      const view = new DataView(params.buffer);
+      for (const end of [IO_SQRING_OFFSETS.head, IO_SQRING_OFFSETS.tail]) {
+        offsets.push(view.getUint32(IO_URING_PARAMS.sq_off + end, true));
+      }
+      return fd;
+    },
+    mmap: (...args: Parameters<typeof mmap>) => {
+      const address = mmap(...args);
+      for (const offset of offsets.splice(0)) {
+        const end = Deno.UnsafePointer.create(address + BigInt(offset))!;
+        new Int32Array(Deno.UnsafePointerView.getArrayBuffer(end, 4))[0] = startsAt;
+      }
+      return address;
+    },
+    syscall_io_uring_enter: () => {
+      errno[0] = EAGAIN;
+      return -1;
+    },
+  });
+  const ring = new Ring(SMALL);
+  try {
+    const prepared = Array.from({ length: 6 }, (_, i) => ring.prepare(C.IORING_OP_POLL_ADD, i, i, 0) >= 0);
+    assertEquals(prepared, [true, true, true, true, false, false]);
+    assertEquals(ring.waiting, 4);
+  } finally {
+    ring.close();
+  }
+});
+
+ringTest(
+  "lost completions are no error of Uring: it makes new requests, and waits on",
+  SMALL,
+  (_ring, fds) => {
+    const { reader, writer } = fds.pipe();
+    using uring = new Uring();
+    uring.register(reader, POLLIN);
+    assertEquals(uring.poll(0), []);
+    using calls = new Interposer();
+    calls.expect([{ call: "io_uring_enter", errno: "EBADR", when: 1 }]);
+    write(writer, "x");
+    assertEquals(uring.poll(5), [[reader, POLLIN]]);
+    assertEquals(calls.injected, 1);
+  },
+);
 
 ringTest(
   "errors come as completions, and a malformed request does not hold up the next",

@@ -193,6 +193,21 @@ Deno.test("without a line of input, all steps are shown, in the language of the 
   }
 });
 
+Deno.test("an input that cannot be read has no lines", async () => {
+  const { code, stdout, stderr } = await outputOf(
+    new Deno.Command("sh", {
+      args: ["-c", 'exec "$@" < /', "sh", ...programCommand(["learn", "10", "--lang", "en"])],
+      cwd: REPOSITORY,
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn(),
+    "the lesson",
+  );
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  assertEquals([code, text(stderr)], [0, ""]);
+  assertStringIncludes(text(stdout), ENGLISH.end);
+});
+
 Deno.test("a wrong step, flag or language is one line, and exit status 2", async () => {
   for (
     const [args, message] of [
