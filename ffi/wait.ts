@@ -31,7 +31,7 @@ export function toDescriptor(file: FileDescriptorLike): number {
   if (typeof fd !== "number") throw new TypeError(`A file descriptor is an integer, not ${describeKind(fd)}`);
   if (!Number.isInteger(fd)) throw new TypeError(`A file descriptor is an integer, not ${fd}`);
   if (fd < 0 || fd > 0x7fff_ffff) throw new RangeError(`A file descriptor cannot be ${fd}`);
-  return fd;
+  return fd + 0; // Deno refuses −0
 }
 
 /**
@@ -44,7 +44,7 @@ export function toTimeoutMs(timeout: number | null | undefined, unitMs: number):
   if (typeof timeout !== "number" || Number.isNaN(timeout)) {
     throw new TypeError(`A timeout is a number, not ${timeout}`);
   }
-  return timeout * unitMs;
+  return timeout * unitMs + 0; // Deno refuses −0
 }
 
 /** The greatest number of events of one wait: a buffer of at most 1 MiB. */

@@ -42,7 +42,8 @@ export function bytesOf(value: unknown, what: string): Uint8Array<ArrayBuffer> {
  * @throws {RangeError} for every other value: `The length must be a whole number from 0 to 3, not 100000`
  */
 export function toCount(value: unknown, name: string, most: number): number {
-  if (Number.isInteger(value) && value as number >= 0 && value as number <= most) return value as number;
+  const isCount = Number.isInteger(value) && value as number >= 0 && value as number <= most;
+  if (isCount) return value as number + 0; // Deno refuses −0
   const shown = typeof value === "number" ? value : describeKind(value);
   throw new RangeError(`${name} must be a whole number from 0 to ${most}, not ${shown}`);
 }

@@ -128,7 +128,7 @@ export function listenTcpTogether(
       share(fd);
       bindTcp(fd, host, chosen, intent);
     }
-    for (const fd of fds) orThrow(result(libc.listen(fd, backlog)), intent, "listen");
+    for (const fd of fds) orThrow(result(libc.listen(fd, backlog + 0)), intent, "listen"); // Deno refuses −0
     return fds;
   } catch (error) {
     for (const fd of fds) libc.close(fd);

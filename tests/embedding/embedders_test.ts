@@ -291,3 +291,21 @@ Deno.test("a running server rejects settings with wrong types, and goes on as be
   await server.run();
   assertEquals(await (await fetch(running.url)).text(), "hello");
 });
+
+Deno.test("−0 is 0 wherever a number is given to the kernel", () => {
+  const { Epoll, Poll, select, send, sendfile, recv, listenTcp, close, EPOLLIN, POLLIN } = epollet;
+  const listener = listenTcp("127.0.0.1", -0, -0);
+  using epoll = new Epoll();
+  epoll.register(listener, -0);
+  assertEquals(epoll.poll(-0, 1), []);
+  const poll = new Poll();
+  poll.register(listener, -0);
+  assertEquals(poll.poll(-0), []);
+  assertEquals(select([listener], [], [], -0), [[], [], []]);
+  assert(send(listener, new Uint8Array(1), -0, false) < 0 && recv(listener, new Uint8Array(1)) < 0);
+  assert(sendfile(listener, listener, -0, -0) <= 0);
+  for (const each of [() => epoll.modify(-0, EPOLLIN), () => poll.modify(-0, POLLIN)]) {
+    assertMatch(assertThrows(each, epollet.SystemError).message, /ENOENT/);
+  }
+  close(listener);
+});
