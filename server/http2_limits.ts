@@ -103,5 +103,8 @@ export const PRIORITY_BYTES_MAX = 256;
 export const WINDOW_UPDATE_COST_BYTES = 512;
 /** … what DATA counts as beyond its bytes, unless the client's window has cut it short … */
 export const DATA_CREDIT_BYTES = 1024;
-/** … and what a client may have saved. Updates beyond that are charged as trouble. */
-export const WINDOW_CREDIT_BYTES_MAX: number = 64 * KIB;
+/**
+ * … and what a client may have saved. A client answers late what waits in sockets and, not read by the program, in the client itself: those in Go
+ * hold 4 MiB of each stream, and widen its window for every 4 KiB. Updates beyond that are charged as trouble.
+ */
+export const WINDOW_CREDIT_BYTES_MAX: number = 64 * 1024 * KIB;

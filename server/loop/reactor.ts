@@ -23,6 +23,7 @@ import {
 } from "../limits.ts";
 import { Interrupted } from "./interrupted.ts";
 import { Parking } from "./parking.ts";
+import { CATCH_UP_WAIT_MS, Pause } from "./pause.ts";
 import { Interest, type Poller, Readiness, ReadyList } from "./poller.ts";
 import { type ErrorListener, Source } from "./source.ts";
 import { TaskQueue } from "./task_queue.ts";
@@ -51,6 +52,7 @@ export class Reactor {
   readonly #deferred = new Deferred();
   readonly #interrupted = new Interrupted();
   #isBehind = false; // more sources may be ready than the poller has reported
+  #pause: Pause | null = null; // null outside of `run`, which lets Deno's loop have its rounds
   #retired: Source[] = [];
   #stopped = false;
 
@@ -178,23 +180,7 @@ export class Reactor {
     failed: (error: unknown) => void,
     dropped: (value: T) => void = () => {},
   ): () => void {
-    const release = this.#tasks.hold();
-    const resume = (task: () => void, otherwise: () => void) => {
-      release();
-      this.post(() => {
-        try {
-          if (source.retired) otherwise();
-          else task();
-        } catch (error) {
-          this.#fail(error, source);
-        }
-      });
-    };
-    promise.then(
-      (value) => resume(() => settled(value), () => dropped(value)),
-      (error: unknown) => resume(() => failed(error), () => {}),
-    );
-    return release;
+    return this.#tasks.suspend(source, promise, settled, failed, dropped, this.#fail);
   }
 
   /** Runs one turn that blocks for at most `timeoutMs` milliseconds. Returns the number of sources that were woken. */
@@ -206,6 +192,7 @@ export class Reactor {
 
   /** Runs turns until {@linkcode stop}, then closes the reactor. */
   async run(): Promise<void> {
+    const pause = this.#pause = new Pause();
     try {
       let yieldedMs = this.now;
       while (!this.#stopped) {
@@ -214,9 +201,11 @@ export class Reactor {
         for (let round = 0; this.#tasks.pending > 0 && round < MICROTASK_ROUNDS_MAX; round++) await null;
         if (this.#stopped) break;
         const intervalMs = this.#tasks.pending > 0 ? SUSPENDED_YIELD_INTERVAL_MS : YIELD_INTERVAL_MS;
-        const isOverdue = this.now - yieldedMs >= intervalMs;
+        if (this.#deadlines.nextMs() > this.now) pause.isCaughtUp = true; // what was late has come, or has more time
+        const isOverdue = !pause.isCaughtUp || this.now - yieldedMs >= intervalMs;
         if (woken > 0 && !isOverdue) continue;
-        const patienceMs = woken > 0 ? 0 : this.#patienceMs(performance.now());
+        let patienceMs = woken > 0 ? 0 : this.#patienceMs(performance.now());
+        if (woken === 0 && !pause.isCaughtUp) patienceMs = CATCH_UP_WAIT_MS;
         if (patienceMs === 0 && !isOverdue) continue;
         this.#dispatch(await this.#parking.wait(this.#ready, patienceMs));
         yieldedMs = this.now;
@@ -279,7 +268,7 @@ export class Reactor {
     }
     this.#deferred.run(this.#fail);
     if (!this.#tasks.isEmpty) this.#tasks.run((error) => this.#fail(error, null));
-    if (this.#deadlines.isDue(this.now, isBehind)) this.#expire();
+    if (this.#deadlines.nextMs() <= this.now) this.#expireUnlessBehind(isBehind);
     if (this.#retired.length > 0) this.#closeRetired();
     return woken;
   }
@@ -290,6 +279,13 @@ export class Reactor {
     } catch (error) {
       this.#fail(error, source);
     }
+  }
+
+  /** Lets what has become ready come before what is late: in a turn that has not seen all of it, and after a pause. */
+  #expireUnlessBehind(isBehind: boolean): void {
+    const dueMs = this.#deadlines.nextMs();
+    if (this.#pause?.holds(dueMs, this.now, this.#tasks.rounds)) return;
+    if (this.#deadlines.isDue(this.now, isBehind)) this.#expire();
   }
 
   /** Calls `onDeadline` of expired members. Bounded, because a callback may set a deadline that has already passed. */

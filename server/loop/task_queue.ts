@@ -76,6 +76,37 @@ export class TaskQueue {
     };
   }
 
+  /**
+   * Queues `settled` or `failed` after `promise` has settled, or `dropped` if `source` is retired by then. `onError` is called
+   * for one that throws. Until then the promise is pending, unless the returned function is called before.
+   */
+  suspend<T>(
+    source: Source,
+    promise: Promise<T>,
+    settled: (value: T) => void,
+    failed: (error: unknown) => void,
+    dropped: (value: T) => void,
+    onError: (error: unknown, source: Source) => void,
+  ): () => void {
+    const release = this.hold();
+    const resume = (task: () => void, otherwise: () => void) => {
+      release();
+      this.post(() => {
+        try {
+          if (source.retired) otherwise();
+          else task();
+        } catch (error) {
+          onError(error, source);
+        }
+      });
+    };
+    promise.then(
+      (value) => resume(() => settled(value), () => dropped(value)),
+      (error: unknown) => resume(() => failed(error), () => {}),
+    );
+    return release;
+  }
+
   /** Runs the queued tasks. Tasks that they post run next time. `onError` is called for each task that throws. */
   run(onError: (error: unknown) => void): void {
     const tasks = this.#tasks;

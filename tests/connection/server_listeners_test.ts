@@ -107,6 +107,16 @@ onAll("a second service is served by its own handler, also while the first drain
   await eventually(() => openDescriptors() <= before, "descriptors are left open");
 });
 
+/** Waits until nothing listens on `port` any more. */
+async function refusesClients(port: number): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const refusal = await failure(async () => (await Wire.connect(port))[Symbol.dispose]());
+    if (refusal !== null) return;
+    await sleep(20);
+  }
+  throw new Error("clients are accepted after the shutdown");
+}
+
 async function drainBeside(poller: PollerName): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   let isDraining = false;
@@ -133,8 +143,7 @@ async function drainBeside(poller: PollerName): Promise<void> {
   assertEquals(await textOf(kept), "1 connected");
   isDraining = true;
   server.shutdown();
-  await sleep(20);
-  assert(await failure(() => Wire.connect(server.address.port)) !== null);
+  await refusesClients(server.address.port);
   using later = await Wire.connect(port);
   for (const wire of [kept, later, kept, later]) assertEquals(await textOf(wire), "draining");
   await later.send(get("/"));

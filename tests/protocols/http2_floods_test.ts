@@ -6,16 +6,17 @@
 import { assert, assertEquals } from "@std/assert";
 import { floodBytes, HTTP2_FLOODS, type Http2Flood } from "../attacks/http2_floods.ts";
 import { ErrorCode } from "../../server/protocols/http2/frames/errors.ts";
-import { Flag, FrameType } from "../../server/protocols/http2/frames/frame.ts";
+import { Flag, FrameType, Setting } from "../../server/protocols/http2/frames/frame.ts";
 import { concat } from "../../server/http/bytes.ts";
+import { HttpResponse } from "../../server/http/response.ts";
 import { handler, LARGE, textOf, working } from "../support/http2_handler.ts";
-import { getFields, headers, Http2Wire, reset, update } from "../support/http2_wire.ts";
+import { getFields, headers, Http2Wire, reset, setting, update } from "../support/http2_wire.ts";
 import { local } from "../support/tls_serving.ts";
 import { withServer } from "../support/serving.ts";
 import { eventually } from "../support/waiting.ts";
 
 const { DATA } = FrameType;
-const ROUNDS = 400;
+const ROUNDS = 500;
 
 async function isServed(port: number): Promise<void> {
   using other = await Http2Wire.connect(port);
@@ -77,6 +78,26 @@ Deno.test("floods end connections over TLS, too", async () => {
   });
 });
 
+Deno.test("responses that break off in the server do not count as the client's trouble", async () => {
+  const broken = () => {
+    const pull = (controller: ReadableStreamDefaultController) => controller.error(new Error("no more"));
+    const start = (controller: ReadableStreamDefaultController) => controller.enqueue(new Uint8Array(10));
+    return new HttpResponse(200, [], new ReadableStream({ start, pull }, { highWaterMark: 0 }));
+  };
+  await withServer({ http2: true, handler: broken }, async ({ port }) => {
+    using wire = await Http2Wire.connect(port);
+    for (let first = 1; first < 2 * 1500; first += 2 * 50) {
+      const streams = Array.from({ length: 50 }, (_, i) => first + 2 * i);
+      await wire.send(concat(streams.map((stream) => headers(stream, getFields("/")))));
+      for (let ended = 0; ended < streams.length;) {
+        const { type } = await wire.expect(FrameType.RST_STREAM, FrameType.GOAWAY);
+        assert(type !== FrameType.GOAWAY, `${first}: sent away`);
+        ended++;
+      }
+    }
+  });
+});
+
 Deno.test("a client that answers each DATA frame by two WINDOW_UPDATEs, also of streams that have ended, is not sent away", async () => {
   await withServer({ http2: true, handler }, async ({ port }) => {
     using wire = await Http2Wire.connect(port);
@@ -100,6 +121,21 @@ Deno.test("a client that answers each DATA frame by two WINDOW_UPDATEs, also of 
       left -= payload.length;
       await wire.send(update(stream, payload.length), update(0, payload.length));
     }
+  });
+});
+
+Deno.test("a client that takes large responses at once, and then widens their windows for every 4 KiB, is not sent away", async () => {
+  await withServer({ http2: true, handler }, async ({ port }) => {
+    using wire = await Http2Wire.connect(port, setting(Setting.INITIAL_WINDOW_SIZE, 2 * LARGE.length));
+    const streams = [1, 3, 5, 7];
+    const bytes = streams.length * LARGE.length;
+    await wire.send(update(0, bytes), ...streams.map((stream) => headers(stream, getFields("/big"))));
+    for (let left = bytes; left > 0;) left -= (await wire.expect(DATA)).payload.length;
+    const updates = streams.flatMap((stream) =>
+      Array.from({ length: LARGE.length / 4096 }, () => update(stream, 4096))
+    );
+    await wire.send(...updates, headers(9, getFields("/after")));
+    assertEquals(textOf((await wire.response(9))?.body), "hello /after");
   });
 });
 

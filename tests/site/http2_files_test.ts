@@ -56,6 +56,10 @@ function overwrite(path: string, at: number): void {
   file.writeSync(new Uint8Array(SIZE - at).fill(NEW));
 }
 
+function append(path: string): void {
+  Deno.writeFileSync(path, new Uint8Array(100).fill(NEW), { append: true });
+}
+
 const CUT: Readonly<Record<string, (path: string) => void>> = {
   "shrinks to nothing": (path) => Deno.truncateSync(path, 0),
   "shrinks to its half": (path) => Deno.truncateSync(path, SIZE / 2),
@@ -75,6 +79,8 @@ const REQUESTS: readonly Line[][] = [[], [["range", `bytes=1000-${SIZE - 1}`]], 
   "range",
   `bytes=0-99,1000-${SIZE - 1}`,
 ]]];
+/** What the heads of two ranges take at most. */
+const HEADS_BYTES_MAX = 1000;
 
 onAll(
   "HTTP/2: a file that changes while it is sent resets its stream, and one whose bytes stay arrives whole",
@@ -106,6 +112,32 @@ onAll(
     }, poller);
   },
 );
+
+Deno.test("HTTP/2: a file that changes before a window lets its first byte out does the same", async () => {
+  using site = new Site();
+  const cut: typeof CUT = {
+    ...CUT,
+    "is overwritten by more": (path) => {
+      overwrite(path, 0);
+      append(path);
+    },
+  };
+  await withSite(site, async (port) => {
+    for (const fields of REQUESTS) {
+      for (const [what, change] of Object.entries({ ...cut, ...KEPT, "grows": append })) {
+        const path = renew(site);
+        using wire = await Http2Wire.connect(port, setting(4, 0));
+        await wire.send(headers(1, getFields("/file", ...fields)));
+        await wire.expect(FrameType.HEADERS);
+        change(path);
+        await wire.send(update(0, SIZE * 2), update(1, SIZE * 2));
+        const { body, reset } = (await wire.response(1))!;
+        assertEquals(reset, what in cut ? ErrorCode.INTERNAL_ERROR : null, `${what} ${fields}`);
+        assert(!body.subarray(HEADS_BYTES_MAX).includes(NEW), `${what} ${fields}`);
+      }
+    }
+  });
+});
 
 Deno.test("HTTP/2: after a change the next response has the new bytes, as over HTTP/1.1", async () => {
   using site = new Site({ "a.txt": "first", "sub/x": "x" });

@@ -89,9 +89,9 @@ export class Responder implements StreamOwner, ContextOwner {
     this.#call(id, request, stream);
   }
 
-  /** Ends a stream that has no object. */
+  /** Ends a stream that has no object. Only what the client has caused counts as its trouble. */
   refuse(id: number, code: ErrorCode): void {
-    if (!this.#session.charge()) return;
+    if (code !== ErrorCode.INTERNAL_ERROR && !this.#session.charge()) return;
     this.#reset(id, code);
     const { http2 } = this.connection.context.accounting.counters;
     if (code === ErrorCode.REFUSED_STREAM) http2.refuseStream();

@@ -22,6 +22,7 @@ export class StreamData {
   #file: FileBody | null = null;
   #fileOffset = 0;
   #fileLeft = 0;
+  #hasFileChanged = false;
 
   constructor(context: ConnectionContext) {
     this.#context = context;
@@ -43,11 +44,15 @@ export class StreamData {
     this.#pieces.push(piece);
   }
 
-  /** Appends a part of a file, which is closed when it is written. */
+  /**
+   * Appends a part of a file, which is closed when it is written. The first check of the file is now, because the first part
+   * may wait for a window: a change before the first check is not told from a rename, or from growth.
+   */
   appendFile(file: FileBody): void {
     this.#file = file;
     this.#fileOffset = file.offset;
     this.#fileLeft = file.length;
+    this.#hasFileChanged = !this.#isIntact(file);
   }
 
   /** How much of the first piece is written. */
@@ -86,7 +91,7 @@ export class StreamData {
 
   #read(out: Bytes, at: number, room: number): number {
     const file = this.#file!;
-    if (!this.#isIntact(file)) return -1;
+    if (this.#hasFileChanged || !this.#isIntact(file)) return -1;
     const count = readAt(file.fd, out.subarray(at, at + Math.min(room, this.#fileLeft)), this.#fileOffset);
     if (count <= 0) return -1;
     this.#fileOffset += count;

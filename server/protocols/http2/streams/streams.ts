@@ -45,7 +45,7 @@ export class Streams {
   /** The total of the data that was written on all streams. */
   dataBytes = 0;
   /** What WINDOW_UPDATE frames may cost without trouble, in bytes of data. */
-  #credit: number = WINDOW_CREDIT_BYTES_MAX;
+  #credit = 0;
   /** The streams that have begun since a priority was counted, and how many may come without trouble, for those before. */
   #begun = 0;
   #priorities = 0;
