@@ -33,7 +33,7 @@ export const ENGLISH: Words = {
       about:
         "select(2) sleeps until one of many sockets is ready. It takes a set with a bit for each descriptor below its argument, and goes through all of it in each call. A set has 1,024 bits, and that is the limit of clients. The command connects 50 clients that send half a request, and then one with a whole request.",
       look: [
-        "The connection with the request begins a turn by a line such as select(78) = 1: 78 bits were copied into the kernel, gone through, and copied back, and one of them is set. The loop has to search for it.",
+        "The turn that closes the connection with the request begins with select(79) = 1, or a number near that: 79 bits were copied into the kernel, gone through, and copied back, and one of them is set. The loop has to search for it.",
         "The processor is free again: a second without requests costs next to nothing.",
         `On the live page: 50 connections "reading" for three seconds. Then the command ends, and they are closed.`,
       ],
@@ -43,7 +43,7 @@ export const ENGLISH: Words = {
       about:
         "poll(2) takes a list of descriptors, each with what is waited for. There is no limit of 1,024, and only descriptors that are watched are in the list. But the whole list is still copied and looked at in each call.",
       look: [
-        "poll(53) = 1, or a number near that: 53 entries for 50 clients, two listening sockets, and the loop's own descriptor. With 10,000 clients it would be 10,000 entries for each request.",
+        "The same turn begins with poll(54) = 1, or a number near that: 54 entries for 51 clients, two listening sockets, and the loop's own descriptor. With 10,000 clients it would be 10,000 entries for each request.",
         'On the live page: again 50 connections "reading", and the poller is poll.',
       ],
     },
@@ -92,7 +92,7 @@ export const ENGLISH: Words = {
       about:
         "200 clients send the first line of a request and nothing more. Each costs a descriptor and some memory, and no thread. A request has to be complete in 5 s here (--head-timeout), so a client that says nothing does not stay for ever.",
       look: [
-        "The complete request, which comes while 200 others are open, begins with epoll_wait = 1, as in the first step. What a wait costs depends on what is ready, not on what is watched. Compare the 78 bits and the 53 entries of steps 3 and 4.",
+        "The connection with the complete request comes and goes while 200 others are open. The turn that closes it begins with epoll_wait = 1, as in the first step. What a wait costs depends on what is ready, not on what is watched. Compare the 79 bits and the 54 entries of steps 3 and 4.",
         "After 5 s, the deadline: epoll_wait = 0, and the send is the response 408. The command prints its first line.",
         'On the live page: 200 connections "reading"; then they are gone, and "responses" has 408: 200.',
       ],

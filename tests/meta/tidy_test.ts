@@ -4,6 +4,8 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
+import { HANDLER_NAMES } from "../../handlers/names.ts";
+import { POLLER_NAMES } from "../../server/loop/pollers/mod.ts";
 import { anchorsOf } from "../support/markdown.ts";
 import { REPOSITORY } from "../support/site.ts";
 
@@ -237,4 +239,11 @@ Deno.test("documents and deno.json agree on the tasks, and the licence is MIT", 
   }
   assertMatch(read("LICENSE"), /^MIT License\n\nCopyright \(c\) \d{4} the epollet authors\n/);
   assertEquals(config.license, "MIT");
+});
+
+Deno.test("the matrix has every handler, on six pollers, by callbacks and by coroutines: 72 combinations", () => {
+  const tests = MODULES.filter((file) => file.startsWith("tests/system/matrix_")).map(read).join();
+  const handlers = Array.from(tests.matchAll(/^testMatrix\("(\w+)"/gm), ([, name]) => name!);
+  assertEquals(handlers.toSorted(), HANDLER_NAMES.toSorted());
+  assertEquals(handlers.length * POLLER_NAMES.length * 2, 72);
 });

@@ -76,6 +76,10 @@ const CASES: readonly (readonly [typed: string, meant: string | null])[] = [
   ["--port abc", null],
   ["--port", null],
   ["--poller kqueue", null],
+  ["--poller io_uring", "--poller io-uring"],
+  ["--poller uring", "--poller io-uring"],
+  ["--poller edge", "--poller epoll-edge"],
+  ["--poller epoll", null],
   ["--completions tcsh", null],
   ["--auth anna:secret", null],
 ];

@@ -115,7 +115,7 @@ const LOOKS: readonly ((lesson: Lesson) => Promise<void>)[] = [
     await lesson.pageShows(({ responses, states }) =>
       responses["408"] === 200 && Object.values(states).every((count) => count === 0)
     );
-    await lesson.printed(/ epoll_wait = 1, accept4 = \d+, recv = \d+, handler, send = \d+,?\s/);
+    await lesson.printed(/ handler, send = \d+,?\s[^]*? epoll_wait = 1, recv = 0, close → closed$/m);
     await lesson.printed(/ send = \d+, shutdown(?: → lingering|, close → closed)$/m);
     await lesson.printed(/^1\d\d more connections: 1\d\d closed$/m);
   },

@@ -25,7 +25,7 @@ export function* readings({ name, values }: Flag, text: string): Generator<strin
   if (plain !== text) yield plain;
   const lower = plain.toLowerCase();
   if (lower !== plain) yield lower;
-  const longer = values?.filter((value) => value.startsWith(lower)) ?? [];
+  const longer = values?.filter((value) => value.startsWith(lower) || value.endsWith(`-${lower}`)) ?? [];
   const other = near(lower, values ?? []);
   const isSure = other !== null && levenshteinDistance(lower, other) <= Math.max(1, lower.length / 4);
   const closest = longer.length > 1 ? null : longer[0] ?? (isSure ? other : null);
