@@ -60,9 +60,9 @@ export function parseLearn(args: readonly string[]): Lesson | null {
   if (number < 1 || number > STEPS.length) {
     throw new UsageError(`Bad step "${step}": expected a whole number from 1 to ${STEPS.length}`);
   }
-  const { lang } = values;
+  const lang = values.lang?.replace(/^(en|zh)[-_][A-Za-z-]+$/i, "$1").toLowerCase(); // zh-CN, as the documents are named
   if (lang !== undefined && lang !== "en" && lang !== "zh") {
-    throw new UsageError(`Bad --lang "${lang}": expected en or zh`);
+    throw new UsageError(`Bad --lang "${values.lang}": expected en or zh`);
   }
   return { first: number - 1, language: lang ?? null };
 }

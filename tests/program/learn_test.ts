@@ -178,6 +178,7 @@ Deno.test("without a line of input, all steps are shown, in the language of the 
     [[], "zh_CN.UTF-8", CHINESE],
     [["--lang", "zh"], "C.UTF-8", CHINESE],
     [["--lang=en"], "zh_CN.UTF-8", ENGLISH],
+    [["--lang=zh-CN"], "C.UTF-8", CHINESE],
   ] as const;
   for (const [args, locale, words] of runs) {
     await using lesson = new Lesson(args, { LC_ALL: locale });
