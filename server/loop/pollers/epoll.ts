@@ -14,30 +14,13 @@ import {
   EPOLLPRI,
   EPOLLRDHUP,
 } from "../../../ffi/libc/constants.ts";
-import { EBADF, EEXIST, ENOENT } from "../../../ffi/libc/errno.ts";
-import {
-  epollControl,
-  epollCreate,
-  epollWait,
-  epollWaitParked,
-  isOpen,
-} from "../../../ffi/libc/multiplexers.ts";
+import { EBADF, ENOENT } from "../../../ffi/libc/errno.ts";
+import { epollControl, epollCreate, epollWait, epollWaitParked } from "../../../ffi/libc/multiplexers.ts";
 import { close } from "../../../ffi/socket/socket.ts";
 import { EPOLL_EVENT } from "../../../ffi/libc/structs.ts";
 import { EVENTS_PER_TURN_MAX } from "../../limits.ts";
-import {
-  Interest,
-  isDescriptor,
-  type Poller,
-  type PollerName,
-  Readiness,
-  type ReadyList,
-} from "../poller.ts";
-
-/** The state of a descriptor: not watched; watched with Interest.NONE, so not in the kernel's set; watched. */
-const ABSENT = 0;
-const SILENT = 1;
-const WATCHED = 2;
+import { Interest, type Poller, type PollerName, Readiness, type ReadyList } from "../poller.ts";
+import { ABSENT, SILENT, WATCHED, WatchStates } from "./watch_states.ts";
 
 /**
  * Returns the greatest number of events for one wait. It must not exceed the list: an edge-triggered event that did not
@@ -55,7 +38,7 @@ export class EpollPoller implements Poller {
   readonly #flags: number;
   readonly #events = new Uint8Array(EVENTS_PER_TURN_MAX * EPOLL_EVENT.size);
   readonly #words = new Int32Array(this.#events.buffer);
-  #states = new Uint8Array(1024);
+  readonly #states = new WatchStates();
 
   /** @throws {SystemError} when the kernel refuses an epoll instance: EMFILE, ENFILE, ENOMEM */
   constructor(trigger: "level" | "edge") {
@@ -66,34 +49,30 @@ export class EpollPoller implements Poller {
   }
 
   add(fd: number, interest: Interest): number {
-    if (!isDescriptor(fd)) return -EBADF;
-    if (fd >= this.#states.length) {
-      if (!isOpen(fd)) return -EBADF; // before allocating memory for all numbers up to `fd`
-      this.#grow(fd);
-    }
-    if (this.#states[fd] !== ABSENT) return -EEXIST;
+    const refusal = this.#states.admit(fd);
+    if (refusal !== 0) return refusal;
     const status = interest === Interest.NONE ? 0 : this.#control(EPOLL_CTL_ADD, fd, interest);
-    if (status === 0) this.#states[fd] = interest === Interest.NONE ? SILENT : WATCHED;
+    if (status === 0) this.#states.set(fd, interest === Interest.NONE ? SILENT : WATCHED);
     return status;
   }
 
   /** NONE removes the descriptor from the kernel's set, which would otherwise report errors and hang-ups. */
   modify(fd: number, interest: Interest): number {
-    const state = this.#stateOf(fd);
+    const state = this.#states.of(fd);
     if (state === ABSENT) return -ENOENT;
     if (interest === Interest.NONE) {
-      this.#states[fd] = SILENT;
+      this.#states.set(fd, SILENT);
       return state === WATCHED ? this.#control(EPOLL_CTL_DEL, fd, interest) : 0;
     }
     const status = this.#control(state === SILENT ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, interest);
-    if (status === 0) this.#states[fd] = WATCHED;
+    if (status === 0) this.#states.set(fd, WATCHED);
     return status;
   }
 
   remove(fd: number, closing = false): number {
-    const state = this.#stateOf(fd);
+    const state = this.#states.of(fd);
     if (state === ABSENT) return -ENOENT;
-    this.#states[fd] = ABSENT;
+    this.#states.set(fd, ABSENT);
     if (state === SILENT || closing) return 0; // close(2) removes the descriptor from the set
     const status = this.#control(EPOLL_CTL_DEL, fd, Interest.NONE);
     return status === -EBADF || status === -ENOENT ? 0 : status; // already closed, which removed the descriptor
@@ -109,16 +88,6 @@ export class EpollPoller implements Poller {
 
   close(): void {
     close(this.#fd);
-  }
-
-  #stateOf(fd: number): number {
-    return fd >= 0 && fd < this.#states.length ? this.#states[fd]! : ABSENT;
-  }
-
-  #grow(fd: number): void {
-    const larger = new Uint8Array(Math.max(this.#states.length * 2, fd + 1));
-    larger.set(this.#states);
-    this.#states = larger;
   }
 
   #control(operation: number, fd: number, interest: Interest): number {

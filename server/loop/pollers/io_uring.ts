@@ -12,16 +12,12 @@ import {
   POLLPRI,
   POLLRDHUP,
 } from "../../../ffi/libc/constants.ts";
-import { EBADF, EEXIST, ENOENT } from "../../../ffi/libc/errno.ts";
-import { isOpen, pollParked } from "../../../ffi/libc/multiplexers.ts";
+import { ENOENT } from "../../../ffi/libc/errno.ts";
+import { pollParked } from "../../../ffi/libc/multiplexers.ts";
 import { POLLFD } from "../../../ffi/libc/structs.ts";
 import { PollRing } from "../../../ffi/uring/poll_ring.ts";
-import { Interest, isDescriptor, type Poller, Readiness, type ReadyList } from "../poller.ts";
-
-/** The state of a descriptor: unknown; known with Interest.NONE, so not watched by the kernel; watched. */
-const ABSENT = 0;
-const SILENT = 1;
-const WATCHED = 2;
+import { Interest, type Poller, Readiness, type ReadyList } from "../poller.ts";
+import { ABSENT, SILENT, WATCHED, WatchStates } from "./watch_states.ts";
 
 function toEvents(interest: Interest): number {
   return (interest & Interest.READABLE ? POLLIN | POLLRDHUP : 0) |
@@ -39,7 +35,7 @@ export class IoUringPoller implements Poller {
   readonly name = "io-uring";
   readonly trigger = "edge";
   readonly #polls = new PollRing();
-  #states = new Uint8Array(1024);
+  readonly #states = new WatchStates();
   #events = new Int32Array(64);
   /** The ring's descriptor as a pollfd, for waits on another thread. Only this thread enters the ring. */
   readonly #pollfd = new Uint8Array(128);
@@ -55,26 +51,22 @@ export class IoUringPoller implements Poller {
   }
 
   add(fd: number, interest: Interest): number {
-    if (!isDescriptor(fd)) return -EBADF;
-    if (fd >= this.#states.length) {
-      if (!isOpen(fd)) return -EBADF; // before allocating memory for all numbers up to `fd`
-      this.#grow(fd);
-    }
-    if (this.#states[fd] !== ABSENT) return -EEXIST;
+    const refusal = this.#states.admit(fd);
+    if (refusal !== 0) return refusal;
     const status = interest === Interest.NONE ? 0 : this.#polls.watch(fd, toEvents(interest));
-    if (status === 0) this.#states[fd] = interest === Interest.NONE ? SILENT : WATCHED;
+    if (status === 0) this.#states.set(fd, interest === Interest.NONE ? SILENT : WATCHED);
     return status;
   }
 
   modify(fd: number, interest: Interest): number {
-    const state = this.#stateOf(fd);
+    const state = this.#states.of(fd);
     if (state === ABSENT) return -ENOENT;
     if (interest === Interest.NONE) {
-      this.#states[fd] = SILENT;
+      this.#states.set(fd, SILENT);
       return state === WATCHED ? this.#polls.unwatch(fd) : 0;
     }
     const status = this.#polls.watch(fd, toEvents(interest));
-    if (status === 0) this.#states[fd] = WATCHED;
+    if (status === 0) this.#states.set(fd, WATCHED);
     return status;
   }
 
@@ -83,9 +75,9 @@ export class IoUringPoller implements Poller {
    * that its request ends.
    */
   remove(fd: number): number {
-    const state = this.#stateOf(fd);
+    const state = this.#states.of(fd);
     if (state === ABSENT) return -ENOENT;
-    this.#states[fd] = ABSENT;
+    this.#states.set(fd, ABSENT);
     if (state === SILENT) return 0;
     if (!this.#willSubmit) {
       // For a loop that does not wait in this poller next, but for a timer (`Parking`).
@@ -114,16 +106,6 @@ export class IoUringPoller implements Poller {
   close(): void {
     this.#isClosed = true;
     this.#polls.close();
-  }
-
-  #stateOf(fd: number): number {
-    return fd >= 0 && fd < this.#states.length ? this.#states[fd]! : ABSENT;
-  }
-
-  #grow(fd: number): void {
-    const larger = new Uint8Array(Math.max(this.#states.length * 2, fd + 1));
-    larger.set(this.#states);
-    this.#states = larger;
   }
 
   #report(ready: ReadyList, count: number): number {
