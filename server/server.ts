@@ -11,7 +11,7 @@ import type { Handler } from "./connection/handler.ts";
 import { HttpClock } from "./http/date.ts";
 import { AddressLimits } from "./clients/address_limits.ts";
 import { Accounting } from "./metrics/accounting.ts";
-import { type ChangingContext, type GroupContext, ListenerGroup } from "./listen/listener_group.ts";
+import { type ChangingContext, ListenerGroup } from "./listen/listener_group.ts";
 import { type ListeningSocket, removeSocketFiles } from "./listen/open.ts";
 import type { PollerName } from "./loop/poller.ts";
 import { createPoller, DEFAULT_POLLER } from "./loop/pollers/mod.ts";
@@ -28,7 +28,6 @@ import { isSameForAddresses, limitsOf, withinDescriptors } from "./server_limits
 import { keepAliveFieldsOf } from "./http/persistence.ts";
 import {
   checkOptions,
-  LISTENING_SOCKETS,
   openSockets,
   type Reconfiguration,
   type SecondService,
@@ -36,6 +35,7 @@ import {
   speaksHttp,
 } from "./server_options.ts";
 import { handlerOf, serviceOf } from "./protocol_for.ts";
+import { openSecond } from "./second_service.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import type { Snapshot } from "./metrics/statistics.ts";
 import { Buffers } from "./connection/buffers.ts";
@@ -192,27 +192,7 @@ export class Server {
    * @throws {TypeError | RangeError} for invalid settings
    */
   listenAlso(second: SecondService): void {
-    checkKinds(second, { handler: FUNCTION, sockets: LISTENING_SOCKETS });
-    const limits = limitsOf(second);
-    const context: GroupContext = {
-      ...this.#context,
-      handler: second.handler,
-      accounting: new Accounting(false),
-      proxyProtocol: false,
-      limits,
-      addressLimits: AddressLimits.for(limits, this.#networkOf),
-      keepAliveFields: keepAliveFieldsOf(limits.keepAliveTimeoutMs),
-      isDraining: false,
-    };
-    this.#otherGroups.push(
-      new ListenerGroup(context, second.sockets, {
-        service: null,
-        speaksHttp: true,
-        onStoppedAccepting() {},
-        onDrained() {},
-        onError: (message) => this.#logError(message),
-      }),
-    );
+    this.#otherGroups.push(openSecond(this.#context, second, this.#networkOf, this.#logError));
   }
 
   /**

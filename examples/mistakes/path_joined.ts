@@ -5,7 +5,7 @@
  * @module
  */
 import { accept, close, Epoll, EPOLLIN, listenTcp, localAddress, recv, send } from "../../mod.ts";
-import { Client, conclude, encode, isMended, runUntilQuiet } from "./scene.ts";
+import { askFor, conclude, encode, isMended, runUntilQuiet } from "./scene.ts";
 
 /** The site. Whatever is beside this folder is private. */
 const ROOT = new URL("../../html", import.meta.url).pathname;
@@ -40,15 +40,8 @@ function onEvent(fd: number): void {
   send(fd, page, page.length, false);
 }
 
-/** Asks for a path as it is. Browsers and curl would remove the dots first. */
-function ask(path: string): string {
-  const client = new Client(localAddress(listener).port);
-  client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
-  runUntilQuiet(epoll, onEvent);
-  const [line] = client.receiveText().split("\n");
-  console.log(`GET ${path}: ${line}`);
-  return line!;
-}
+const { port } = localAddress(listener);
+const ask = (path: string) => askFor(path, port, () => runUntilQuiet(epoll, onEvent));
 
 const page = ask("/404.html");
 const folded = ask("/a/../404.html");

@@ -115,3 +115,16 @@ export function conclude(isRight: boolean, right: string, wrong: string): never 
   console.log(isRight ? `right: ${right}` : `wrong: ${wrong}`);
   Deno.exit(isRight ? 0 : 1);
 }
+
+/**
+ * Asks the server on `port` for a path as it is, while `serve` runs it. Prints and returns the first line of the answer.
+ * Browsers and curl would remove the dots first.
+ */
+export function askFor(path: string, port: number, serve: () => void): string {
+  const client = new Client(port);
+  client.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  serve();
+  const [line] = client.receiveText().split("\n");
+  console.log(`GET ${path}: ${line}`);
+  return line!;
+}

@@ -3,27 +3,14 @@
  * system call a turn submits all changes and waits.
  * @module
  */
-import {
-  POLLERR,
-  POLLHUP,
-  POLLIN,
-  POLLNVAL,
-  POLLOUT,
-  POLLPRI,
-  POLLRDHUP,
-} from "../../../ffi/libc/constants.ts";
+import { POLLIN } from "../../../ffi/libc/constants.ts";
 import { ENOENT } from "../../../ffi/libc/errno.ts";
 import { pollParked } from "../../../ffi/libc/multiplexers.ts";
 import { POLLFD } from "../../../ffi/libc/structs.ts";
 import { PollRing } from "../../../ffi/uring/poll_ring.ts";
-import { Interest, type Poller, Readiness, type ReadyList } from "../poller.ts";
+import { Interest, type Poller, type ReadyList } from "../poller.ts";
+import { toEvents, toReadiness } from "./poll_mask.ts";
 import { ABSENT, SILENT, WATCHED, WatchStates } from "./watch_states.ts";
-
-function toEvents(interest: Interest): number {
-  return (interest & Interest.READABLE ? POLLIN | POLLRDHUP : 0) |
-    (interest & Interest.WRITABLE ? POLLOUT : 0) |
-    (interest & Interest.EXCEPTIONAL ? POLLPRI : 0);
-}
 
 /**
  * {@linkcode Poller} based on io_uring(7). Readiness is reported once per change, maybe without what has not changed: a
@@ -110,14 +97,7 @@ export class IoUringPoller implements Poller {
 
   #report(ready: ReadyList, count: number): number {
     const events = this.#events;
-    for (let i = 0; i < count; i++) {
-      const revents = events[i]!;
-      ready.bits[i] = (revents & POLLIN ? Readiness.READABLE : 0) |
-        (revents & POLLOUT ? Readiness.WRITABLE : 0) |
-        (revents & POLLPRI ? Readiness.EXCEPTIONAL : 0) |
-        (revents & (POLLHUP | POLLRDHUP) ? Readiness.HANGUP : 0) |
-        (revents & (POLLERR | POLLNVAL) ? Readiness.ERROR : 0);
-    }
+    for (let i = 0; i < count; i++) ready.bits[i] = toReadiness(events[i]!);
     return Math.max(count, 0); // negative after a signal (EINTR), or for lack of memory, which may be temporary
   }
 }

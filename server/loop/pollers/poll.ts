@@ -2,34 +2,12 @@
  * poll(2): an array of descriptors, which the kernel copies and scans at every call.
  * @module
  */
-import {
-  POLLERR,
-  POLLHUP,
-  POLLIN,
-  POLLNVAL,
-  POLLOUT,
-  POLLPRI,
-  POLLRDHUP,
-} from "../../../ffi/libc/constants.ts";
 import { loadLibc } from "../../../ffi/libc/libc.ts";
 import { poll, pollParked } from "../../../ffi/libc/multiplexers.ts";
 import { POLLFD } from "../../../ffi/libc/structs.ts";
-import { Interest, type Poller, Readiness, type ReadyList } from "../poller.ts";
+import { Interest, type Poller, type ReadyList } from "../poller.ts";
 import { InterestTable } from "./interest_table.ts";
-
-function toEvents(interest: Interest): number {
-  return (interest & Interest.READABLE ? POLLIN | POLLRDHUP : 0) |
-    (interest & Interest.WRITABLE ? POLLOUT : 0) |
-    (interest & Interest.EXCEPTIONAL ? POLLPRI : 0);
-}
-
-function toReadiness(revents: number): Readiness {
-  return (revents & POLLIN ? Readiness.READABLE : 0) |
-    (revents & POLLOUT ? Readiness.WRITABLE : 0) |
-    (revents & POLLPRI ? Readiness.EXCEPTIONAL : 0) |
-    (revents & (POLLHUP | POLLRDHUP) ? Readiness.HANGUP : 0) |
-    (revents & (POLLERR | POLLNVAL) ? Readiness.ERROR : 0);
-}
+import { toEvents, toReadiness } from "./poll_mask.ts";
 
 /** {@linkcode Poller} based on poll(2). NONE is a pollfd with descriptor −1, which the kernel skips. */
 export class PollPoller implements Poller {
