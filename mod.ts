@@ -140,7 +140,7 @@ export {
   POLLRDNORM,
   POLLWRBAND,
   POLLWRNORM,
-} from "./ffi/libc/constants.ts";
+} from "./ffi/libc/multiplexer_constants.ts";
 
 // Sockets for the multiplexers
 

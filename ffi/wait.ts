@@ -6,7 +6,7 @@
  * @module
  */
 import { describeKind } from "./libc/bytes.ts";
-import { FD_SETSIZE } from "./libc/constants.ts";
+import { FD_SETSIZE } from "./libc/multiplexer_constants.ts";
 import { EINTR } from "./libc/errno.ts";
 
 /** An object that has a file descriptor, like Python's files and sockets. */

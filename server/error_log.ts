@@ -3,7 +3,8 @@
  * @module
  */
 import { reportRejection } from "./embedder/rejections.ts";
-import { FD_SETSIZE, STDERR_FILENO } from "../ffi/libc/constants.ts";
+import { STDERR_FILENO } from "../ffi/libc/constants.ts";
+import { FD_SETSIZE } from "../ffi/libc/multiplexer_constants.ts";
 import { describeErrno, EINVAL } from "../ffi/libc/errno.ts";
 import { tryPrint } from "../ffi/file/standard_output.ts";
 import type { PollerName } from "./loop/poller.ts";

@@ -6,7 +6,8 @@
  * Source: proc_pid_mountinfo(5), `mounts_poll` in Linux.
  * @module
  */
-import { AT_FDCWD, O_CLOEXEC, O_RDONLY, POLLPRI } from "../libc/constants.ts";
+import { AT_FDCWD, O_CLOEXEC, O_RDONLY } from "../libc/constants.ts";
+import { POLLPRI } from "../libc/multiplexer_constants.ts";
 import type { FileName } from "./inotify.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 import { poll } from "../libc/multiplexers.ts";

@@ -4,7 +4,8 @@
  * Source: write(2), poll(2), pipe(7): a pipe that is ready for writing accepts PIPE_BUF bytes at once.
  * @module
  */
-import { PIPE_BUF, POLLOUT } from "../libc/constants.ts";
+import { PIPE_BUF } from "../libc/constants.ts";
+import { POLLOUT } from "../libc/multiplexer_constants.ts";
 import { EINTR } from "../libc/errno.ts";
 import { libc, loadLibc, result } from "../libc/libc.ts";
 import { poll } from "../libc/multiplexers.ts";

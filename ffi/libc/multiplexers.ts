@@ -6,7 +6,8 @@
  * −1, the caller repeats the call synchronously. The buffers must not be used otherwise until the promise settles.
  * @module
  */
-import { EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, F_GETFD, FD_SETSIZE } from "./constants.ts";
+import { F_GETFD } from "./constants.ts";
+import { EFD_CLOEXEC, EFD_NONBLOCK, EPOLL_CLOEXEC, FD_SETSIZE } from "./multiplexer_constants.ts";
 import { EINTR, orThrow } from "./errno.ts";
 import { libc, loadLibc, result } from "./libc.ts";
 import { EPOLL_EVENT, TIMEVAL } from "./structs.ts";

@@ -7,17 +7,13 @@
 import {
   AT_FDCWD,
   AT_SECURE,
-  EFD_CLOEXEC,
-  EFD_NONBLOCK,
   O_CLOEXEC,
   O_PATH,
-  POLLERR,
-  POLLHUP,
-  POLLIN,
   RLIMIT_NOFILE,
   SIG_IGN,
   SIGPIPE,
 } from "../libc/constants.ts";
+import { EFD_CLOEXEC, EFD_NONBLOCK, POLLERR, POLLHUP, POLLIN } from "../libc/multiplexer_constants.ts";
 import { orThrow } from "../libc/errno.ts";
 import { cString, libc, loadLibc, result } from "../libc/libc.ts";
 import { poll } from "../libc/multiplexers.ts";

@@ -11,7 +11,7 @@ import {
   EPOLLIN,
   EPOLLOUT,
   EPOLLPRI,
-} from "../libc/constants.ts";
+} from "../libc/multiplexer_constants.ts";
 import { orThrow } from "../libc/errno.ts";
 import { loadLibc } from "../libc/libc.ts";
 import {

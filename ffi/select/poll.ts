@@ -4,7 +4,7 @@
  * Source: poll(2).
  * @module
  */
-import { POLLIN, POLLOUT, POLLPRI } from "../libc/constants.ts";
+import { POLLIN, POLLOUT, POLLPRI } from "../libc/multiplexer_constants.ts";
 import { ENOENT, orThrow, SystemError } from "../libc/errno.ts";
 import { loadLibc } from "../libc/libc.ts";
 import { poll, pollParked } from "../libc/multiplexers.ts";

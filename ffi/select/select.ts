@@ -5,7 +5,7 @@
  * Source: select(2).
  * @module
  */
-import { FD_SETSIZE } from "../libc/constants.ts";
+import { FD_SETSIZE } from "../libc/multiplexer_constants.ts";
 import { EBADF, orThrow } from "../libc/errno.ts";
 import { loadLibc } from "../libc/libc.ts";
 import { DescriptorSet, isOpen, select as callSelect } from "../libc/multiplexers.ts";

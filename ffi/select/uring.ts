@@ -4,7 +4,7 @@
  * Source: io_uring(7), poll(2).
  * @module
  */
-import { POLLIN, POLLOUT, POLLPRI } from "../libc/constants.ts";
+import { POLLIN, POLLOUT, POLLPRI } from "../libc/multiplexer_constants.ts";
 import { EBADF, EEXIST, EINVAL, ENOENT, orThrow, SystemError } from "../libc/errno.ts";
 import { isOpen } from "../libc/multiplexers.ts";
 import { PollRing } from "../uring/poll_ring.ts";

@@ -7,14 +7,13 @@
 import {
   AF_INET,
   AF_INET6,
-  POLLIN,
-  POLLOUT,
   SO_ERROR,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
 } from "../libc/constants.ts";
+import { POLLIN, POLLOUT } from "../libc/multiplexer_constants.ts";
 import { EINPROGRESS, EINTR, EINVAL, ETIMEDOUT } from "../libc/errno.ts";
 import { libc, loadLibc, result } from "../libc/libc.ts";
 import { poll } from "../libc/multiplexers.ts";

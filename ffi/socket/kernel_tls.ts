@@ -12,9 +12,6 @@ import {
   AF_INET,
   IPPROTO_TCP,
   MSG_NOSIGNAL,
-  POLLERR,
-  POLLHUP,
-  POLLOUT,
   SOCK_CLOEXEC,
   SOCK_STREAM,
   SOL_TLS,
@@ -28,6 +25,7 @@ import {
   TLS_SET_RECORD_TYPE,
   TLS_TX,
 } from "../libc/constants.ts";
+import { POLLERR, POLLHUP, POLLOUT } from "../libc/multiplexer_constants.ts";
 import { EAGAIN, ENOTCONN, EOPNOTSUPP, EPIPE } from "../libc/errno.ts";
 import { libc, loadLibc, result } from "../libc/libc.ts";
 import { poll } from "../libc/multiplexers.ts";

@@ -9,7 +9,7 @@
  * Source: io_uring_enter(2), poll(2).
  * @module
  */
-import { POLLERR, POLLHUP, POLLNVAL, POLLPRI, POLLRDBAND } from "../libc/constants.ts";
+import { POLLERR, POLLHUP, POLLNVAL, POLLPRI, POLLRDBAND } from "../libc/multiplexer_constants.ts";
 import { EBADF, EBADR, ENOENT, ETIME } from "../libc/errno.ts";
 import { isOpen, poll } from "../libc/multiplexers.ts";
 import { IO_URING_CQE, IO_URING_SQE, POLLFD } from "../libc/structs.ts";

@@ -2,7 +2,7 @@
  * The worker's end of the channel: receives the configuration, then follows the supervisor's messages.
  * @module
  */
-import { POLLIN } from "../../ffi/libc/constants.ts";
+import { POLLIN } from "../../ffi/libc/multiplexer_constants.ts";
 import { EAGAIN, ECONNRESET, EINTR, ETIMEDOUT, orThrow, SystemError } from "../../ffi/libc/errno.ts";
 import { poll } from "../../ffi/libc/multiplexers.ts";
 import { recv } from "../../ffi/socket/socket.ts";

@@ -1,11 +1,12 @@
 /**
- * The constants of ffi/libc/constants.ts and ffi/uring/constants.ts, and the error numbers of ffi/libc/errno.ts, compared with the machine's C
+ * The constants of ffi/libc/ and ffi/uring/constants.ts, and the error numbers of ffi/libc/errno.ts, compared with the machine's C
  * compiler, or without one with the tables of the runtime.
  * @module
  */
 import { constants as constantsOfOs } from "node:os";
 import { assert, assertEquals } from "@std/assert";
 import * as constants from "../../ffi/libc/constants.ts";
+import * as multiplexers from "../../ffi/libc/multiplexer_constants.ts";
 import * as uring from "../../ffi/uring/constants.ts";
 import * as errno from "../../ffi/libc/errno.ts";
 import { evaluateInC } from "../support/c_compiler.ts";
@@ -51,7 +52,7 @@ const HEADERS = [
 const YOUNG =
   /^LANDLOCK_(ACCESS_FS_(TRUNCATE|IOCTL_DEV)|ACCESS_NET_|SCOPE_)|^IO(RING|SQE)_.*(_ISSUER|TASKRUN|EXT_ARG|TAGS|SKIP|MULTI)/;
 
-const { IS_AARCH64, ...OF_LIBC } = constants;
+const { IS_AARCH64, ...OF_LIBC } = { ...constants, ...multiplexers };
 const CONSTANTS = { ...OF_LIBC, ...uring };
 
 /** The error numbers that the module exports, by name. */

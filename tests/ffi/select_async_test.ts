@@ -3,7 +3,14 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { EPOLLIN, EPOLLONESHOT, EPOLLOUT, POLLIN, POLLNVAL, POLLOUT } from "../../ffi/libc/constants.ts";
+import {
+  EPOLLIN,
+  EPOLLONESHOT,
+  EPOLLOUT,
+  POLLIN,
+  POLLNVAL,
+  POLLOUT,
+} from "../../ffi/libc/multiplexer_constants.ts";
 import { SystemError } from "../../ffi/libc/errno.ts";
 import { eventfdClear, eventfdSignal, isOpen } from "../../ffi/libc/multiplexers.ts";
 import { Epoll, Poll } from "../../ffi/select/select.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import * as C from "../../ffi/libc/constants.ts";
+import * as C from "../../ffi/libc/multiplexer_constants.ts";
 import { SystemError } from "../../ffi/libc/errno.ts";
 import { eventfdClear, eventfdSignal } from "../../ffi/libc/multiplexers.ts";
 import { recvUrgent, shutdownWrite } from "../../ffi/socket/socket.ts";

@@ -3,7 +3,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { O_CLOEXEC, POLLIN, POLLRDHUP } from "../../ffi/libc/constants.ts";
+import { O_CLOEXEC } from "../../ffi/libc/constants.ts";
+import { POLLIN, POLLRDHUP } from "../../ffi/libc/multiplexer_constants.ts";
 import { EACCES, EAGAIN, EBADF, EINVAL, ETIME } from "../../ffi/libc/errno.ts";
 import { libc } from "../../ffi/libc/libc.ts";
 import { eventfdClear, eventfdSignal } from "../../ffi/libc/multiplexers.ts";

@@ -3,7 +3,8 @@
  * server ends.
  * @module
  */
-import { EPOLLIN, IPPROTO_TCP, TCP_NODELAY } from "../../ffi/libc/constants.ts";
+import { IPPROTO_TCP, TCP_NODELAY } from "../../ffi/libc/constants.ts";
+import { EPOLLIN } from "../../ffi/libc/multiplexer_constants.ts";
 import { Epoll } from "../../ffi/select/epoll.ts";
 import { EAGAIN } from "../../ffi/libc/errno.ts";
 import { libc } from "../../ffi/libc/libc.ts";

@@ -3,7 +3,8 @@
  * changed on their way. What it gets is decrypted, and told together with the records in which it came.
  * @module
  */
-import { EPOLLIN, IPPROTO_TCP, TCP_NODELAY } from "../../ffi/libc/constants.ts";
+import { IPPROTO_TCP, TCP_NODELAY } from "../../ffi/libc/constants.ts";
+import { EPOLLIN } from "../../ffi/libc/multiplexer_constants.ts";
 import { EAGAIN } from "../../ffi/libc/errno.ts";
 import { libc } from "../../ffi/libc/libc.ts";
 import { Epoll } from "../../ffi/select/epoll.ts";

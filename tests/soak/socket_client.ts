@@ -3,7 +3,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { EPOLLIN, EPOLLOUT } from "../../ffi/libc/constants.ts";
+import { EPOLLIN, EPOLLOUT } from "../../ffi/libc/multiplexer_constants.ts";
 import type { Epoll } from "../../ffi/select/epoll.ts";
 import { EAGAIN, errnoName } from "../../ffi/libc/errno.ts";
 import { close, recv, send } from "../../ffi/socket/socket.ts";

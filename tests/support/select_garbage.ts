@@ -4,7 +4,7 @@
  * program then fails.
  * @module
  */
-import { EPOLLIN, POLLIN } from "../../ffi/libc/constants.ts";
+import { EPOLLIN, POLLIN } from "../../ffi/libc/multiplexer_constants.ts";
 import { eventfdCreate, eventfdSignal } from "../../ffi/libc/multiplexers.ts";
 import { Epoll, Poll } from "../../ffi/select/select.ts";
 import { sleep } from "./sleep.ts";

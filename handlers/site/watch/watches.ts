@@ -5,7 +5,8 @@
  * list of watched names, and an event goes to all of them.
  * @module
  */
-import { EPOLL_CTL_ADD, EPOLLIN, IN_CLOSE_WRITE, IN_IGNORED } from "../../../ffi/libc/constants.ts";
+import { IN_CLOSE_WRITE, IN_IGNORED } from "../../../ffi/libc/constants.ts";
+import { EPOLL_CTL_ADD, EPOLLIN } from "../../../ffi/libc/multiplexer_constants.ts";
 import { describeErrno, EAGAIN, ENOSPC } from "../../../ffi/libc/errno.ts";
 import {
   type FileName,

@@ -13,7 +13,7 @@ import {
   EPOLLOUT,
   EPOLLPRI,
   EPOLLRDHUP,
-} from "../../../ffi/libc/constants.ts";
+} from "../../../ffi/libc/multiplexer_constants.ts";
 import { EBADF, ENOENT } from "../../../ffi/libc/errno.ts";
 import { epollControl, epollCreate, epollWait, epollWaitParked } from "../../../ffi/libc/multiplexers.ts";
 import { close } from "../../../ffi/socket/socket.ts";

@@ -3,7 +3,7 @@
  * system call a turn submits all changes and waits.
  * @module
  */
-import { POLLIN } from "../../../ffi/libc/constants.ts";
+import { POLLIN } from "../../../ffi/libc/multiplexer_constants.ts";
 import { ENOENT } from "../../../ffi/libc/errno.ts";
 import { pollParked } from "../../../ffi/libc/multiplexers.ts";
 import { POLLFD } from "../../../ffi/libc/structs.ts";

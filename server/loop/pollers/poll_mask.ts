@@ -10,7 +10,7 @@ import {
   POLLOUT,
   POLLPRI,
   POLLRDHUP,
-} from "../../../ffi/libc/constants.ts";
+} from "../../../ffi/libc/multiplexer_constants.ts";
 import { Interest, Readiness } from "../poller.ts";
 
 /** Returns the mask that asks for `interest`. */

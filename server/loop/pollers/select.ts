@@ -2,7 +2,7 @@
  * select(2): three sets of bits for at most 1024 descriptors, which the kernel copies and scans at every call.
  * @module
  */
-import { FD_SETSIZE } from "../../../ffi/libc/constants.ts";
+import { FD_SETSIZE } from "../../../ffi/libc/multiplexer_constants.ts";
 import { EBADF, EINVAL } from "../../../ffi/libc/errno.ts";
 import { loadLibc } from "../../../ffi/libc/libc.ts";
 import { DescriptorSet, isOpen, select, selectParked } from "../../../ffi/libc/multiplexers.ts";
